@@ -1,0 +1,1 @@
+"""What the recorded arrays mean: arrays in, arrays out, without paths, HTTP or global state."""

@@ -1,0 +1,38 @@
+"""Which errors does DeepTracker raise, and how do they read?
+
+Every one says what must hold, what came, and the remedy. Each subclasses a builtin as well, so that callers who know
+only Python can catch it. Wrong arguments are plain `ValueError` or `TypeError`.
+"""
+
+from __future__ import annotations
+
+
+class DeepTrackerError(Exception):
+    """The root: anything that DeepTracker itself finds wrong."""
+
+
+class RunNotFoundError(DeepTrackerError, FileNotFoundError):
+    """There is no run at this place."""
+
+
+class RunExistsError(DeepTrackerError, FileExistsError):
+    """A new run was asked for where one is already."""
+
+
+class UnknownNameError(DeepTrackerError, KeyError):
+    """A layer, measure, class or sample that this run does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would print the message in quotes
+
+
+class LogFileError(DeepTrackerError, ValueError):
+    """A file of a run that cannot be used: cut short, empty, damaged, or not ours."""
+
+
+class FormatVersionError(LogFileError):
+    """A file of a run that another version of DeepTracker wrote."""
+
+
+class DatasetError(DeepTrackerError, ValueError):
+    """A data set that cannot be found or read."""

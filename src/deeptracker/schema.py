@@ -1,0 +1,233 @@
+"""What goes to disk and over the wire, and how does its JSON look?
+
+1. `RunInfo` is `run.json`: what a run is called, how it was configured, where it was resumed, how it ended.
+2. `Network` is `network.json`: the weighted layers in order, each with the place of its filters, and the hierarchy
+   of modules above them.
+3. `Predictions` is what one validation says of every sample.
+4. `MEASURES` names what is recorded of each filter (the definitions are in docs/format.md).
+
+Every value checks itself when made, so a reader of somebody else's file meets the error here, by name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from deeptracker.errors import FormatVersionError, LogFileError, UnknownNameError
+
+FORMAT_VERSION = 1
+
+WEIGHT_MEASURES = ("sum", "mean", "sd", "min", "max", "l1", "l2")
+GRADIENT_MEASURES = ("grad_mean", "grad_sd", "grad_l2", "grad_max")
+STEP_MEASURES = ("cosine", "change", "update_ratio")
+MEASURES = (*WEIGHT_MEASURES, *GRADIENT_MEASURES, *STEP_MEASURES, "nonfinite")
+"""Names of the per-filter measures, float32 each, in the order of the columns on disk."""
+
+RUN_STATES = ("running", "finished", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One uninterrupted piece of training: the first begins at 0, each resumption begins another.
+
+    Dumps of earlier branches after `start` are kept on disk and not shown.
+    """
+
+    start: int
+    created: str
+
+    def __post_init__(self) -> None:
+        if self.start < 0:
+            raise ValueError(f"a branch must start at an iteration >= 0. Got {self.start}.")
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """`run.json`. Times are ISO 8601 in UTC; `lost` tells in words what could not be written."""
+
+    name: str
+    created: str
+    branches: tuple[Branch, ...]
+    state: str = "running"
+    config: dict[str, Any] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
+    every: str = ""
+    next_iteration: int | None = None
+    exception: str | None = None
+    lost: tuple[str, ...] = ()
+    overhead: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.state not in RUN_STATES:
+            raise ValueError(f"state must be one of {', '.join(RUN_STATES)}. Got {self.state!r}.")
+        if not self.branches:
+            raise ValueError("a run must have at least one branch. Got none.")
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON with the format version; what JSON cannot hold in `config` is written as its text."""
+        document = {"format": "deeptracker-run", "format_version": FORMAT_VERSION, **asdict(self)}
+        return json.dumps(document, indent=1, default=str).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, *, place: str) -> Self:
+        """Read it back. `place` names the file in errors (`LogFileError`, `FormatVersionError`)."""
+        document = parse_document(data, "deeptracker-run", place=place)
+        with _naming(place):
+            branches = tuple(Branch(**branch) for branch in document.pop("branches"))
+            names = document.pop("class_names")
+            lost = tuple(document.pop("lost"))
+            return cls(branches=branches, class_names=None if names is None else tuple(names), lost=lost, **document)
+
+    def with_branch(self, branch: Branch) -> RunInfo:
+        """The same run, resumed: running again, one branch more."""
+        return replace(self, branches=(*self.branches, branch), state="running", exception=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One weighted module. `offset` is the number of its first filter among all filters of the network."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    filters: int
+    fan_in: int
+    offset: int
+
+    def __post_init__(self) -> None:
+        if self.filters < 1 or self.fan_in < 1:
+            raise ValueError(
+                f"layer {self.name!r} must have filters and weights. Got {self.filters} filters of {self.fan_in}."
+            )
+
+    @property
+    def rows(self) -> slice:
+        """Its filters among all filters of the network."""
+        return slice(self.offset, self.offset + self.filters)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A module in the hierarchy: its name, and the modules or (at the leaves) the layer below it."""
+
+    name: str
+    children: tuple[Node, ...] = ()
+    layer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """`network.json`. `source` says where order and hierarchy come from."""
+
+    layers: tuple[Layer, ...]
+    hierarchy: Node
+    source: str = "module names"
+
+    def __post_init__(self) -> None:
+        expected = 0
+        for layer in self.layers:
+            if layer.offset != expected:
+                raise ValueError(f"layer {layer.name!r} must begin at filter {expected}. Got {layer.offset}.")
+            expected += layer.filters
+
+    @property
+    def filters(self) -> int:
+        """How many filters all layers have together."""
+        return self.layers[-1].offset + self.layers[-1].filters if self.layers else 0
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name; `UnknownNameError` if there is none."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise UnknownNameError(f"no layer {name!r} in this network. Layers: {_some([x.name for x in self.layers])}.")
+
+    def layers_below(self, node: str) -> list[Layer]:
+        """The layers at or below a module, '' being the whole network; `UnknownNameError` if there are none."""
+        below = [x for x in self.layers if not node or x.name == node or x.name.startswith(node + ".")]
+        if not below:
+            raise UnknownNameError(
+                f"no module or layer {node!r} in this network. Layers: {_some([x.name for x in self.layers])}."
+            )
+        return below
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON with the format version."""
+        document = {"format": "deeptracker-network", "format_version": FORMAT_VERSION, **asdict(self)}
+        return json.dumps(document, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, *, place: str) -> Self:
+        """Read it back. `place` names the file in errors (`LogFileError`, `FormatVersionError`)."""
+        document = parse_document(data, "deeptracker-network", place=place)
+        with _naming(place):
+            layers = tuple(Layer(**{**layer, "shape": tuple(layer["shape"])}) for layer in document.pop("layers"))
+            return cls(layers=layers, hierarchy=_node(document.pop("hierarchy")), **document)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """One validation: `predicted` integer (n,), `probability` float16 (n,) of the true class, `loss` float16 (n,) or None.
+
+    `samples` int32 (n,) are the samples' indexes in class order; None means all of them, in order. -1 in `predicted`
+    and NaN elsewhere stand for what is missing.
+    """
+
+    predicted: npt.NDArray[np.integer[Any]]
+    probability: npt.NDArray[np.float16]
+    loss: npt.NDArray[np.float16] | None = None
+    samples: npt.NDArray[np.int32] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.predicted)
+        for name in ("probability", "loss", "samples"):
+            values = getattr(self, name)
+            if values is not None and values.shape != (n,):
+                raise ValueError(f"{name} must have shape ({n},), as predicted has. Got {values.shape}.")
+
+
+def parse_document(data: bytes, kind: str, *, place: str) -> dict[str, Any]:
+    """The fields of one of our JSON files, `format` and `format_version` checked and taken off."""
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise LogFileError(f"{place} must be JSON. It is empty, cut short or damaged ({error}).") from error
+    if not isinstance(document, dict) or document.pop("format", None) != kind:
+        raise LogFileError(f"{place} must be a {kind} file. It is something else; move it out of the run's folder.")
+    check_version(document.pop("format_version", None), place=place)
+    return document
+
+
+def check_version(version: object, *, place: str) -> None:
+    """`FormatVersionError` unless `version` is the one that this DeepTracker reads."""
+    if version != FORMAT_VERSION:
+        raise FormatVersionError(
+            f"{place} has format version {version}, this DeepTracker reads version {FORMAT_VERSION}. "
+            "Open the run with the DeepTracker that recorded it, or a newer one: pip install -U deeptracker"
+        )
+
+
+class _naming:
+    """Turns the errors of a malformed document into one that names the file."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (KeyError, TypeError, ValueError)):
+            raise LogFileError(f"{self.place} has fields missing or of the wrong kind ({error}).") from error
+
+
+def _node(document: dict[str, Any]) -> Node:
+    return Node(document["name"], tuple(_node(child) for child in document["children"]), document["layer"])
+
+
+def _some(names: list[str], limit: int = 12) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -1,0 +1,134 @@
+"""How do columns of numbers become the bytes of a file, and how is a damaged file noticed?
+
+1. A file is Arrow IPC (file format) with one record batch, so every Arrow tool can read it.
+2. The schema's metadata has an entry `deeptracker`: JSON with the kind of file, the format version, a CRC32 of each
+   column (of its type and values), and what else the kind needs; and `deeptracker_crc32`, the CRC32 of that JSON.
+   Arrow itself has no checksum and reads a flipped bit silently.
+3. Reading checks the version and the CRC32 of the columns that were asked for, and only those. Before a buffer is
+   touched its bounds are checked: Arrow believes what a damaged file says of them.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from deeptracker.errors import LogFileError
+from deeptracker.schema import FORMAT_VERSION, check_version
+
+_ABOUT = b"deeptracker"
+_ABOUT_CRC32 = b"deeptracker_crc32"
+_DAMAGE = (pa.ArrowException, OSError, IndexError, KeyError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A file read back: `arrays` by name, and what its writer said of it."""
+
+    arrays: dict[str, pa.Array]
+    metadata: dict[str, Any]
+
+    def numpy(self, name: str) -> npt.NDArray[Any]:
+        """A column of numbers, without a copy."""
+        values: npt.NDArray[Any] = self.arrays[name].to_numpy(zero_copy_only=True)
+        return values
+
+
+def encode_columns(kind: str, columns: Mapping[str, pa.Array | npt.NDArray[Any]], **metadata: Any) -> bytes:
+    """The bytes of a file with these columns, all of one length. `metadata` must be what JSON can hold."""
+    arrays = {name: column if isinstance(column, pa.Array) else pa.array(column) for name, column in columns.items()}
+    checks = {name: _crc32(array) for name, array in arrays.items()}
+    about = {"kind": kind, "format_version": FORMAT_VERSION, "crc32": checks, **metadata}
+    fields = [pa.field(name, array.type, nullable=False) for name, array in arrays.items()]
+    text = json.dumps(about).encode()
+    schema = pa.schema(fields, metadata={_ABOUT: text, _ABOUT_CRC32: str(zlib.crc32(text)).encode()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(pa.record_batch(list(arrays.values()), schema=schema))
+    return bytes(sink.getvalue())
+
+
+def decode_columns(data: bytes, kind: str, *, place: str, only: Iterable[str] | None = None) -> Columns:
+    """Read a file back; `only` names the columns wanted (those that exist are given).
+
+    Raises LogFileError that names `place` where the file is empty, cut short, damaged or not ours, and
+    FormatVersionError where another version wrote it.
+    """
+    try:
+        schema = _open(data, place).schema
+        about = _about(schema.metadata or {}, kind, place)
+        arrays = _batch(data, place, None if only is None else set(only))
+    except _DAMAGE as error:
+        if isinstance(error, LogFileError):
+            raise
+        raise LogFileError(f"{place} must be whole. It is cut short or damaged ({error}).") from error
+    for name, array in arrays.items():
+        if about["crc32"].get(name) != _crc32(array):
+            raise LogFileError(f"{place}: column {name!r} must have CRC32 {about['crc32'].get(name)}. It is damaged.")
+    return Columns(arrays, about)
+
+
+def _open(data: bytes, place: str) -> pa.ipc.RecordBatchFileReader:
+    if not data:
+        raise LogFileError(f"{place} must be an Arrow file. It is empty.")
+    try:
+        return pa.ipc.open_file(pa.py_buffer(data))
+    except _DAMAGE as error:
+        raise LogFileError(f"{place} must be an Arrow file. It is cut short, damaged or foreign ({error}).") from error
+
+
+def _batch(data: bytes, place: str, only: set[str] | None) -> dict[str, pa.Array]:
+    # Without Arrow's own `included_fields`: it copies, and trusts the file's offsets while copying.
+    batch = _open(data, place).get_batch(0)
+    arrays = {name: batch.column(name) for name in batch.schema.names if only is None or name in only}
+    for array in arrays.values():
+        _check_bounds(array, data)
+        array.validate()
+    return arrays
+
+
+def _check_bounds(array: pa.Array, data: bytes) -> None:
+    """Arrow believes the offsets in a damaged file: touching such a buffer would end the process, not raise."""
+    whole = pa.py_buffer(data)
+    for buffer in array.buffers():
+        if buffer is not None and buffer.size > 0:
+            inside = whole.address <= buffer.address and buffer.address + buffer.size <= whole.address + whole.size
+            if not inside:
+                raise IndexError("a column points outside the file")
+
+
+def _about(metadata: dict[bytes, bytes], kind: str, place: str) -> dict[str, Any]:
+    if _ABOUT not in metadata:
+        raise LogFileError(f"{place} must be a file of DeepTracker. It is an Arrow file of somebody else's.")
+    if str(zlib.crc32(metadata[_ABOUT])).encode() != metadata.get(_ABOUT_CRC32):
+        raise LogFileError(f"{place}: its metadata must match their CRC32. The file is damaged.")
+    about: dict[str, Any] = json.loads(metadata[_ABOUT])
+    check_version(about["format_version"], place=place)
+    if about["kind"] != kind:
+        raise LogFileError(f"{place} must hold {kind}. It holds {about['kind']}.")
+    return about
+
+
+def _crc32(array: pa.Array) -> int:
+    """CRC32 over type and values, whatever padding Arrow puts between them; for lists, over offsets and items."""
+    kind = zlib.crc32(str(array.type).encode())
+    if pa.types.is_list(array.type):
+        return zlib.crc32(_bytes(array.offsets), _crc32(array.flatten()) ^ kind)
+    if pa.types.is_binary(array.type) or pa.types.is_string(array.type):
+        offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
+        payload = array.buffers()[2]
+        text = b"" if payload is None else memoryview(payload)[offsets[0] : offsets[-1]]
+        return zlib.crc32((offsets - offsets[0]).tobytes(), zlib.crc32(text, kind))
+    return zlib.crc32(_bytes(array), kind)
+
+
+def _bytes(array: pa.Array) -> memoryview:
+    values = np.ascontiguousarray(array.to_numpy(zero_copy_only=True))
+    return memoryview(values).cast("B") if values.size else memoryview(b"")
