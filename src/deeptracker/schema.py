@@ -77,7 +77,7 @@ class RunInfo:
     def from_json(cls, data: bytes, *, place: str) -> Self:
         """Read it back. `place` names the file in errors (`LogFileError`, `FormatVersionError`)."""
         document = parse_document(data, "deeptracker-run", place=place)
-        with _naming(place):
+        with _Naming(place):
             branches = tuple(Branch(**branch) for branch in document.pop("branches"))
             names = document.pop("class_names")
             lost = tuple(document.pop("lost"))
@@ -165,14 +165,14 @@ class Network:
     def from_json(cls, data: bytes, *, place: str) -> Self:
         """Read it back. `place` names the file in errors (`LogFileError`, `FormatVersionError`)."""
         document = parse_document(data, "deeptracker-network", place=place)
-        with _naming(place):
+        with _Naming(place):
             layers = tuple(Layer(**{**layer, "shape": tuple(layer["shape"])}) for layer in document.pop("layers"))
             return cls(layers=layers, hierarchy=_node(document.pop("hierarchy")), **document)
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """One validation: `predicted` integer (n,), `probability` float16 (n,) of the true class, `loss` float16 (n,) or None.
+    """One validation: `predicted` integer (n,), `probability` of the true class and `loss` (or None), float16 (n,).
 
     `samples` int32 (n,) are the samples' indexes in class order; None means all of them, in order. -1 in `predicted`
     and NaN elsewhere stand for what is missing.
@@ -212,7 +212,7 @@ def check_version(version: object, *, place: str) -> None:
         )
 
 
-class _naming:
+class _Naming:
     """Turns the errors of a malformed document into one that names the file."""
 
     def __init__(self, place: str) -> None:

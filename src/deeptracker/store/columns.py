@@ -131,4 +131,4 @@ def _crc32(array: pa.Array) -> int:
 
 def _bytes(array: pa.Array) -> memoryview:
     values = np.ascontiguousarray(array.to_numpy(zero_copy_only=True))
-    return memoryview(values).cast("B") if values.size else memoryview(b"")
+    return values.view(np.uint8).data if values.size else memoryview(b"")

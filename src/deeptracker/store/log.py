@@ -1,0 +1,378 @@
+"""How is the log of a run written and read, also while it is still being written?
+
+1. `run.json` and `network.json` are replaced in one step; all other files are written once and never again.
+2. A dump at iteration i is a file of each kind, written in this order: `log/predictions/`, `log/layers/`,
+   `log/filters/`, named by i in 12 digits. Each tells in its metadata which kinds the dump has (`parts`), so that a
+   dump which a killed process left unfinished is known as such. Scalars lie in `log/scalars/FIRST-LAST.arrow`.
+3. Training resumed at iteration n is a new branch: its files carry `.branch001` and so on, and of the branches before
+   it only dumps up to n are shown.
+4. A reader lists what is there, from the newest dump it knows on. No lock is needed: a file is complete or absent. The
+   newest dump counts once all of its parts are there, or once a later one is.
+5. A file that cannot be read is told in `problems`; everything else stays readable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from deeptracker.errors import LogFileError, RunNotFoundError
+from deeptracker.schema import MEASURES, Network, Predictions, RunInfo
+from deeptracker.store.blobs import Blob, Blobs
+from deeptracker.store.columns import Columns, decode_columns, encode_columns
+
+KINDS = ("predictions", "layers", "filters")
+_DUMP = re.compile(r"log/(predictions|layers|filters)/(\d{12})(?:\.branch(\d{3}))?(?:\.rank(\d{3}))?\.arrow")
+_SCALARS = re.compile(r"log/scalars/(\d{12})-(\d{12})(?:\.branch(\d{3}))?\.arrow")
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """Sparse histograms of one dump, one entry a layer: numbers of the filled bins (uint16) and their counts (uint32).
+
+    How a value finds its bin is told in docs/format.md; bins are the same for all layers and runs, so counts add up.
+    """
+
+    weight_bins: list[npt.NDArray[np.uint16]]
+    weight_counts: list[npt.NDArray[np.uint32]]
+    grad_bins: list[npt.NDArray[np.uint16]]
+    grad_counts: list[npt.NDArray[np.uint32]]
+
+
+class LogWriter:
+    """Writes the log of one branch. Only one process writes a branch."""
+
+    def __init__(self, blobs: Blobs, branch: int = 0) -> None:
+        self._blobs = blobs
+        self._suffix = f".branch{branch:03d}" if branch else ""
+
+    def write_info(self, info: RunInfo) -> None:
+        """Replace `run.json`."""
+        self._blobs.put("run.json", info.to_json())
+
+    def write_network(self, network: Network) -> None:
+        """Replace `network.json`."""
+        self._blobs.put("network.json", network.to_json())
+
+    def write_filters(
+        self, iteration: int, measures: Mapping[str, npt.NDArray[np.float32]], *, parts: Iterable[str] = ("filters",)
+    ) -> None:
+        """One dump's measures: float32 (filters,) for each of MEASURES."""
+        columns = {name: np.ascontiguousarray(measures[name], np.float32) for name in MEASURES}
+        self._put("filters", iteration, columns, parts)
+
+    def write_layers(self, iteration: int, histograms: Histograms, *, parts: Iterable[str] = ("layers",)) -> None:
+        """One dump's histograms of every layer."""
+        columns = {
+            "weight_bins": _list_array(histograms.weight_bins, pa.uint16()),
+            "weight_counts": _list_array(histograms.weight_counts, pa.uint32()),
+            "grad_bins": _list_array(histograms.grad_bins, pa.uint16()),
+            "grad_counts": _list_array(histograms.grad_counts, pa.uint32()),
+        }
+        self._put("layers", iteration, columns, parts)
+
+    def write_predictions(
+        self, iteration: int, predictions: Predictions, *, parts: Iterable[str] = ("predictions",)
+    ) -> None:
+        """One dump's predictions. The column `sample` is left out where all samples come in order."""
+        columns = {"predicted": predictions.predicted, "probability": predictions.probability}
+        if predictions.loss is not None:
+            columns["loss"] = predictions.loss
+        if predictions.samples is not None:
+            columns["sample"] = predictions.samples
+        self._put("predictions", iteration, columns, parts)
+
+    def write_scalars(self, iterations: npt.NDArray[np.int64], values: Mapping[str, Floats]) -> None:
+        """Rows of scalars, iterations ascending; NaN where a name was not logged."""
+        path = f"log/scalars/{int(iterations[0]):012d}-{int(iterations[-1]):012d}{self._suffix}.arrow"
+        self._blobs.put(path, encode_columns("scalars", {"iteration": iterations, **values}))
+
+    def _put(self, kind: str, iteration: int, columns: Mapping[str, Any], parts: Iterable[str]) -> None:
+        path = f"log/{kind}/{iteration:012d}{self._suffix}.arrow"
+        self._blobs.put(path, encode_columns(kind, columns, iteration=iteration, parts=sorted(parts)))
+
+
+@dataclass(frozen=True, slots=True)
+class DumpFiles:
+    """One dump as it lies in the log: the paths of its files by kind (several where several ranks wrote)."""
+
+    iteration: int
+    branch: int
+    paths: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class _Listing:
+    """What has been listed so far. `dumps` maps (iteration, branch) to kind to paths."""
+
+    dumps: dict[tuple[int, int], dict[str, list[str]]] = field(default_factory=dict)
+    scalars: dict[str, tuple[int, int]] = field(default_factory=dict)  # path -> (first iteration, branch)
+    sizes: dict[str, int] = field(default_factory=dict)
+    modified: datetime = _NEVER
+
+
+class LogReader:
+    """Reads a log, and follows it: `refresh` looks for what is new.
+
+    `info`, `network` (None until known), `dumps` (those shown, ascending), `modified` (newest file) and `problems`
+    tell what was seen at the last refresh.
+    """
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._listing = _Listing()
+        self._scalars: dict[str, dict[str, npt.NDArray[Any]]] = {}
+        self._problems: dict[str, str] = {}
+        self._complete: set[tuple[int, int]] = set()
+        self.info = self._read_info()
+        self.network: Network | None = None
+        self.dumps: tuple[DumpFiles, ...] = ()
+        self.refresh()
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for each file that is damaged, foreign or missing, as far as it was noticed."""
+        return [self._problems[key] for key in sorted(self._problems)]
+
+    @property
+    def modified(self) -> datetime:
+        """When the newest file was written; the beginning of time if there is none."""
+        return self._listing.modified
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the log that have been listed."""
+        return sum(self._listing.sizes.values())
+
+    def refresh(self) -> bool:
+        """Look for what is new; True if anything is."""
+        info = self._read_info()
+        changed = info != self.info
+        if info.branches != self.info.branches:
+            self._listing = _Listing()  # a new branch may write before the newest dump we know
+        self.info = info
+        if self.network is None or changed:
+            self.network = self._read_network()
+        known = len(self._listing.sizes)
+        self._list()
+        dumps = self._shown()
+        changed |= dumps != self.dumps or len(self._listing.sizes) != known
+        self.dumps = dumps
+        return changed
+
+    def filters(self, dump: DumpFiles, only: Iterable[str] | None = None) -> dict[str, npt.NDArray[np.float32]]:
+        """Measures of every filter at a dump, float32 (filters,) by name; LogFileError if it cannot be read."""
+        columns = self._read(dump, "filters", only)[0]
+        return {name: columns.numpy(name) for name in columns.arrays}
+
+    def histograms(self, dump: DumpFiles) -> Histograms:
+        """Histograms of every layer at a dump; LogFileError if they cannot be read."""
+        columns = self._read(dump, "layers")[0]
+        parts = {name: [row.values.to_numpy() for row in column] for name, column in columns.arrays.items()}
+        return Histograms(**parts)
+
+    def predictions(self, dump: DumpFiles, samples: int) -> Predictions:
+        """Predictions at a dump for all `samples`, those of all ranks merged; LogFileError if they cannot be read."""
+        pieces = self._read(dump, "predictions")
+        if len(pieces) == 1 and "sample" not in pieces[0].arrays:
+            whole = _predictions(pieces[0])
+            if len(whole.predicted) != samples:
+                place = self._blobs.name(dump.paths["predictions"][0])
+                raise LogFileError(f"{place} must have {samples} samples. It has {len(whole.predicted)}.")
+            return whole
+        return _merge([_predictions(piece) for piece in pieces], samples)
+
+    def scalars(self) -> dict[str, npt.NDArray[Any]]:
+        """All scalars: `iteration` int64 (n,), ascending, and float64 (n,) for each name, NaN where not logged."""
+        paths = sorted(self._listing.scalars, key=self._listing.scalars.__getitem__)
+        rows = [self._scalar_rows(path) for path in paths]
+        rows = [row for row in rows if row]
+        names = sorted({name for row in rows for name in row} - {"iteration"})
+        if not rows:
+            return {"iteration": np.zeros(0, np.int64)}
+        iteration = np.concatenate([row["iteration"] for row in rows])
+        order = np.argsort(iteration, kind="stable")
+        out: dict[str, npt.NDArray[Any]] = {"iteration": iteration[order]}
+        for name in names:
+            missing = [row.get(name, np.full(len(row["iteration"]), np.nan)) for row in rows]
+            out[name] = np.concatenate(missing)[order]
+        return out
+
+    def check(self) -> list[str]:
+        """Read every file of the log, and say in one sentence each what is damaged, foreign or missing."""
+        for key in sorted(self._listing.dumps):
+            self._check_dump(*key)
+        for path in self._listing.scalars:
+            self._scalar_rows(path)
+        return self.problems
+
+    def note_problem(self, path: str, text: str) -> None:
+        """Remember what is wrong with a file, once."""
+        self._problems[path] = text
+
+    def _read_info(self) -> RunInfo:
+        try:
+            data = self._blobs.get("run.json")
+        except FileNotFoundError as error:
+            raise RunNotFoundError(
+                f"no run in {self._blobs.place} (no run.json). Record one: deeptracker demo --run {self._blobs.place}"
+            ) from error
+        return RunInfo.from_json(data, place=self._blobs.name("run.json"))
+
+    def _read_network(self) -> Network | None:
+        try:
+            return Network.from_json(self._blobs.get("network.json"), place=self._blobs.name("network.json"))
+        except FileNotFoundError:
+            return None
+        except LogFileError as error:
+            self.note_problem("network.json", str(error))
+            return None
+
+    def _list(self) -> None:
+        newest = max(self._complete, default=(0, 0))[0]
+        for kind in KINDS:
+            prefix = f"log/{kind}/"
+            for blob in self._blobs.list(prefix, after=f"{prefix}{newest:012d}" if newest else None):
+                self._add_dump_file(blob)
+        last = max(self._listing.scalars, default=None)
+        for blob in self._blobs.list("log/scalars/", after=last):
+            match = _SCALARS.fullmatch(blob.path)
+            if match is None:
+                self._add_foreign(blob)
+                continue
+            self._listing.scalars[blob.path] = int(match[1]), int(match[3] or 0)
+            self._seen(blob)
+
+    def _add_dump_file(self, blob: Blob) -> None:
+        match = _DUMP.fullmatch(blob.path)
+        if match is None:
+            self._add_foreign(blob)
+            return
+        paths = self._listing.dumps.setdefault((int(match[2]), int(match[3] or 0)), {}).setdefault(match[1], [])
+        if blob.path not in paths:
+            paths.append(blob.path)
+        self._seen(blob)
+
+    def _add_foreign(self, blob: Blob) -> None:
+        text = f"{self._blobs.name(blob.path)} is not a file of DeepTracker; it is ignored. Move it out of the run."
+        self.note_problem(blob.path, text)
+
+    def _seen(self, blob: Blob) -> None:
+        self._listing.sizes[blob.path] = blob.size_bytes
+        self._listing.modified = max(self._listing.modified, blob.modified)
+
+    def _shown(self) -> tuple[DumpFiles, ...]:
+        """The dumps of each branch up to where the next one begins; of two at one iteration the later branch's."""
+        chosen: dict[int, int] = {}
+        for iteration, branch in sorted(self._listing.dumps):
+            if iteration <= self._end_of(branch):
+                chosen[iteration] = branch
+        shown = sorted(chosen.items())
+        if shown and not self._is_complete(shown[-1]):
+            shown.pop()
+        self._complete.update(shown)
+        return tuple(DumpFiles(i, b, {k: tuple(p) for k, p in self._listing.dumps[i, b].items()}) for i, b in shown)
+
+    def _end_of(self, branch: int) -> float:
+        later = self.info.branches[branch + 1 :]
+        return min((x.start for x in later), default=float("inf"))
+
+    def _is_complete(self, key: tuple[int, int]) -> bool:
+        if key in self._complete:
+            return True
+        return not self._missing_parts(key)
+
+    def _missing_parts(self, key: tuple[int, int]) -> list[str]:
+        """Kinds that the dump's own files say it has, and that are not there."""
+        files = self._listing.dumps[key]
+        for kind, paths in files.items():
+            try:
+                place = self._blobs.name(paths[0])
+                parts = decode_columns(self._blobs.get(paths[0]), kind, place=place, only=()).metadata["parts"]
+            except (LogFileError, FileNotFoundError) as error:
+                self.note_problem(paths[0], str(error))
+                continue
+            return [part for part in parts if part not in files]
+        return []
+
+    def _read(self, dump: DumpFiles, kind: str, only: Iterable[str] | None = None) -> list[Columns]:
+        paths = dump.paths.get(kind, ())
+        if not paths:
+            raise LogFileError(f"the dump at iteration {dump.iteration} of {self._blobs.place} has no {kind}.")
+        return [self._decode(path, kind, only) for path in paths]
+
+    def _decode(self, path: str, kind: str, only: Iterable[str] | None = None) -> Columns:
+        try:
+            return decode_columns(self._blobs.get(path), kind, place=self._blobs.name(path), only=only)
+        except FileNotFoundError as error:
+            problem = LogFileError(f"{self._blobs.name(path)} must be there. It has been removed since it was listed.")
+            self.note_problem(path, str(problem))
+            raise problem from error
+        except LogFileError as error:
+            self.note_problem(path, str(error))
+            raise
+
+    def _scalar_rows(self, path: str) -> dict[str, npt.NDArray[Any]]:
+        if path not in self._scalars:
+            try:
+                columns = self._decode(path, "scalars")
+                self._scalars[path] = {name: columns.numpy(name) for name in columns.arrays}
+            except LogFileError:
+                self._scalars[path] = {}
+        rows = self._scalars[path]
+        end = self._end_of(self._listing.scalars[path][1])
+        if not rows or rows["iteration"][-1] <= end:
+            return rows
+        kept = rows["iteration"] <= end
+        return {name: values[kept] for name, values in rows.items()}
+
+    def _check_dump(self, iteration: int, branch: int) -> None:
+        for kind, paths in self._listing.dumps[iteration, branch].items():
+            for path in paths:
+                try:
+                    self._decode(path, kind)
+                except LogFileError:
+                    continue  # _decode has noted it
+        missing = self._missing_parts((iteration, branch))
+        if missing:
+            text = (
+                f"the dump at iteration {iteration} of {self._blobs.place} has no {' and no '.join(missing)}: "
+                "the recorder was stopped while writing it."
+            )
+            self.note_problem(f"log/{iteration:012d}.branch{branch:03d}", text)
+
+
+def _list_array(rows: list[npt.NDArray[Any]], kind: pa.DataType) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int32)
+    items = np.concatenate(rows) if rows else np.zeros(0, kind.to_pandas_dtype())
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(items, kind))
+
+
+def _predictions(columns: Columns) -> Predictions:
+    found = {name: columns.numpy(name) for name in columns.arrays}
+    return Predictions(found["predicted"], found["probability"], found.get("loss"), found.get("sample"))
+
+
+def _merge(pieces: list[Predictions], samples: int) -> Predictions:
+    """All samples in order; a sample that several pieces have (padding of a distributed run) is taken once."""
+    predicted = np.full(samples, -1, np.result_type(*[piece.predicted for piece in pieces]))
+    probability = np.full(samples, np.nan, np.float16)
+    loss = np.full(samples, np.nan, np.float16)
+    for piece in pieces:
+        rows = slice(None) if piece.samples is None else piece.samples
+        predicted[rows] = piece.predicted
+        probability[rows] = piece.probability
+        if piece.loss is not None:
+            loss[rows] = piece.loss
+    return Predictions(predicted, probability, loss)
