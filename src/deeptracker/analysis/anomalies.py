@@ -3,11 +3,11 @@
 1. A flip is a dump at which a sample is classified correctly and was not at the dump before, or the other way round.
    `flip_events` lists every flip of a record once, with the length of the run that ends there (left run) and of the run
    that begins there (right run). Runs are counted inside the record only.
-2. The left rule fires at a flip whose left run is at least `window` dumps long, the right rule at one whose right run is.
-   Both name the first dump with the new value. `scores` counts, for each class and dump, the samples whose rule fires,
-   as a share of the class. A newest flip whose right run is still too short is pending, not false: it may yet fire.
-3. `anomalies` keeps the scores that reach a threshold, and `count_table` says how many it would keep at every window and
-   every threshold of a whole percentage. Both ask `_needed_counts`, so they agree to the last sample.
+2. The left rule fires at a flip whose left run is at least `window` dumps long, the right rule at one whose right run
+   is. Both name the first dump with the new value. `scores` counts, for each class and dump, the samples whose rule
+   fires, as a share of the class. A newest flip whose right run is still too short is pending, not false.
+3. `anomalies` keeps the scores that reach a threshold, and `count_table` says how many it would keep at every window
+   and every threshold of a whole percentage. Both ask `_needed_counts`, so they agree to the last sample.
 
 The events do not depend on window and threshold: a new setting is a filter over them.
 """
@@ -24,17 +24,18 @@ CHUNK_BYTES = 1 << 20
 """Rows of about this size are searched for flips at a time, so that the temporaries stay in the cache."""
 
 SHARE_TOLERANCE = 5e-8
-"""A share this little under a threshold still reaches it: more than the rounding of a float32 share (3e-8), so that a score
-handed back as a threshold names itself; less than one sample of any class of up to 200,000 at a whole percentage."""
+"""A share this little under a threshold still reaches it: more than the rounding of a float32 share (3e-8), so that a
+score handed back as a threshold names itself, and too little to let a smaller count pass as a whole percentage in
+classes below 200,000 samples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlipEvents:
     """Every flip of a record, sorted by sample, then dump; hence by class, as samples come in class order.
 
-    All arrays are (flips,). `sample`, `dump` (the first with the new value), `left_run` and `right_run` (in dumps, >= 1) are
-    int32. `last` is bool: the sample's newest flip, whose right run is still open at the end of the record. `samples` and
-    `dumps` are the record's extent. Raises ValueError where the arrays do not fit together.
+    All arrays are (flips,). `sample`, `dump` (the first with the new value), `left_run` and `right_run` (in dumps,
+    >= 1) are int32. `last` is bool: the sample's newest flip, whose right run is still open at the end of the record.
+    `samples` and `dumps` are the record's extent. Raises ValueError where the arrays do not fit together.
     """
 
     sample: NDArray[np.int32]
@@ -60,9 +61,9 @@ class FlipEvents:
 class AnomalyScores:
     """Scores of every class at every dump for one window.
 
-    `left`, `right` and `pending` are float32 (classes, dumps): the share of the class's samples whose left rule fires, whose
-    right rule fires, and whose right rule may still fire when the record grows. `sizes` is int32 (classes,), the samples of
-    each class; a class without samples scores 0. Raises ValueError where the arrays do not fit together.
+    `left`, `right` and `pending` are float32 (classes, dumps): the share of the class's samples whose left rule fires,
+    whose right rule fires, and whose right rule may still fire when the record grows. `sizes` is int32 (classes,), the
+    samples of each class; a class without samples scores 0. Raises ValueError where the arrays do not fit together.
     """
 
     left: NDArray[np.float32]
@@ -94,9 +95,9 @@ class HighestScore:
 class Anomalies:
     """Anomaly iterations: one entry for each (class, dump) where a rule's score reaches the threshold.
 
-    Sorted by class, then dump. `cls` and `dump` are int32 (n,); `left`, `right` and `pending` float32 (n,), the scores there,
-    those under the threshold as they are. `highest` is the highest score at this window, whatever the threshold: the first
-    by class, then dump, then left before right; None where no rule fires at all.
+    Sorted by class, then dump. `cls` and `dump` are int32 (n,); `left`, `right` and `pending` float32 (n,), the scores
+    there, those under the threshold as they are. `highest` is the highest score at this window, whatever the threshold:
+    the first by class, then dump, then left before right; None where no rule fires at all.
     """
 
     cls: NDArray[np.int32]
@@ -133,9 +134,9 @@ def flip_events(correct: NDArray[np.bool_]) -> FlipEvents:
 def scores(events: FlipEvents, class_offsets: ArrayLike, window: int) -> AnomalyScores:
     """Score every class at every dump (paper, 7.1.2, step 2).
 
-    `class_offsets` is int (classes + 1,): the samples of class c are [class_offsets[c], class_offsets[c + 1]), none where
-    the two are equal. `window` is the paper's k, in dumps. Raises ValueError for a window < 1 or offsets that do not cover
-    the samples in order.
+    `class_offsets` is int (classes + 1,): the samples of class c are [class_offsets[c], class_offsets[c + 1]), none
+    where the two are equal. `window` is the paper's k, in dumps. Raises ValueError for a window < 1 or offsets that do
+    not cover the samples in order.
 
     >>> record = np.array([[0, 0, 0, 1, 1], [0, 0, 0, 1, 0], [1, 0, 1, 1, 1]], dtype=bool)
     >>> at = scores(flip_events(record), [0, 2, 3], window=2)
@@ -162,8 +163,8 @@ def scores(events: FlipEvents, class_offsets: ArrayLike, window: int) -> Anomaly
 def anomalies(scores: AnomalyScores, threshold: float) -> Anomalies:
     """Keep the scores that reach a threshold under either rule (paper, 7.1.1, "experts can set a threshold").
 
-    `threshold` is a share 0..1; a share of up to `SHARE_TOLERANCE` less reaches it too, and a threshold of 0 keeps every
-    score above 0. Raises ValueError for a threshold outside 0..1.
+    `threshold` is a share 0..1; a share less by up to `SHARE_TOLERANCE` reaches it too, and a threshold of 0 keeps
+    every score above 0. Raises ValueError for a threshold outside 0..1.
 
     >>> record = np.array([[0, 0, 0, 1, 1], [0, 0, 0, 1, 0]], dtype=bool)
     >>> found = anomalies(scores(flip_events(record), [0, 2], window=2), threshold=0.6)
@@ -191,9 +192,9 @@ def anomalies(scores: AnomalyScores, threshold: float) -> Anomalies:
 def count_table(events: FlipEvents, class_offsets: ArrayLike, windows: ArrayLike) -> NDArray[np.int32]:
     """Count what `anomalies` would name at every window and every threshold of a whole percentage.
 
-    `class_offsets` as for `scores`; `windows` is int (w,), each >= 1, in any order. Returns int32 (w, 101): entry [i, j] is the
-    number of (class, dump) pairs that reach j % at windows[i]; for j = 0 those with any score above 0. Raises ValueError as
-    `scores` does.
+    `class_offsets` as for `scores`; `windows` is int (w,), each >= 1, in any order. Returns int32 (w, 101): entry
+    [i, j] is the number of (class, dump) pairs that reach j % at windows[i]; for j = 0 those with any score above 0.
+    Raises ValueError as `scores` does.
 
     >>> record = np.array([[0, 0, 0, 1, 1], [0, 0, 0, 1, 0]], dtype=bool)
     >>> table = count_table(flip_events(record), [0, 2], [1, 2, 4])
@@ -228,7 +229,8 @@ def _flips_of_rows(rows: NDArray[np.bool_], first: int) -> tuple[NDArray[np.gene
     row = np.repeat(np.arange(rows.shape[0], dtype=np.int32), flips)
     # Faster than np.nonzero and free of divisions; row * (dumps - 1) fits int32, as a chunk is CHUNK_BYTES or one row.
     dump = np.flatnonzero(changed).astype(np.int32) - row * np.int32(max(dumps - 1, 0)) + np.int32(1)
-    ends = np.ones(row.size + 1, dtype=bool)  # ends[e]: flip e is the first of its sample, flip e - 1 the last of its own
+    # ends[e]: flip e is the first of its sample, and flip e - 1 the last of its own.
+    ends = np.ones(row.size + 1, dtype=bool)
     np.not_equal(row[1:], row[:-1], out=ends[1:-1])
     gap = np.diff(dump)
     left_run, right_run = dump.copy(), np.int32(dumps) - dump
@@ -248,8 +250,8 @@ def _checked_offsets(class_offsets: ArrayLike, samples: int) -> NDArray[np.int64
         or (offsets[1:] < offsets[:-1]).any()
     ):
         raise ValueError(
-            f"class_offsets must be integers that ascend from 0 to the number of samples, {samples}. Got {class_offsets!r}. "
-            "Take the cumulated class sizes, with a 0 in front."
+            f"class_offsets must be integers that ascend from 0 to the number of samples, {samples}. "
+            f"Got {class_offsets!r}. Take the cumulated class sizes, with a 0 in front."
         )
     return offsets.astype(np.int64)
 
@@ -266,7 +268,7 @@ def _shares(
 
 
 def _as_shares(counts: NDArray[np.integer], sizes: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Counts as shares of their class. The one division: distinct counts stay distinct in float32 below 2^23 samples."""
+    """Counts as shares of their class: the one division. Distinct counts stay distinct below 2^23 samples a class."""
     return np.asarray(counts / np.maximum(sizes, 1), dtype=np.float32)
 
 
