@@ -1,0 +1,94 @@
+"""What is served? The API under `/api`, the built page everywhere else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+import deeptracker
+from deeptracker.errors import DeepTrackerError, LogFileError, RunNotFoundError, UnknownNameError
+from deeptracker.server.access import Access, AccessMiddleware
+from deeptracker.server.answers import error_response
+from deeptracker.server.routes import router
+from deeptracker.server.runs import ServedRuns
+
+STATIC = Path(deeptracker.__file__).parent / "static"
+_PAGE_HEADERS = {
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+        "frame-ancestors 'none'"
+    ),
+}
+
+
+def create_app(root: str, access: Access | None = None) -> FastAPI:
+    """The application that serves the runs below `root`."""
+    app = FastAPI(
+        title="DeepTracker",
+        version=deeptracker.__version__,
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.served = ServedRuns(root)
+    app.state.stopping = False
+    app.include_router(router)
+    _add_error_answers(app)
+    app.add_middleware(AccessMiddleware, access=access or Access())
+    app.mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False), name="assets")
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        index = STATIC / "index.html"
+        if not index.is_file():
+            return error_response(500, "the page is not built.", "Build it: make web (or install a wheel).")
+        return FileResponse(index, headers=_PAGE_HEADERS)
+
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.stopping = True
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    @app.exception_handler(DeepTrackerError)
+    async def ours(request: Request, error: DeepTrackerError) -> Response:
+        missing = isinstance(error, (RunNotFoundError, UnknownNameError))
+        status = 404 if missing else 500 if isinstance(error, LogFileError) else 409
+        return error_response(status, *_split(str(error)))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        remedy = "docs/http-api.md and /api/docs list what each route takes."
+        return error_response(400, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}.", remedy)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        return error_response(error.status_code, f"{request.method} {request.url.path}: {error.detail}.")
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        logging.getLogger("deeptracker").error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return error_response(500, f"{type(error).__name__}: {error}", "Please report it, with the server's log.")
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Message and remedy: our errors say what is wrong first, then in further sentences what to do."""
+    message, _, remedy = text.partition(". ")
+    return (message + "." if remedy else message), remedy

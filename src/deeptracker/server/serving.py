@@ -1,0 +1,65 @@
+"""How is the application put on an address?
+
+1. The socket is bound before anything is printed, so the link is right even for port 0 and an occupied port is told at once.
+2. An address other than 127.0.0.1 gets a token, made here if none was given.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+import uvicorn
+
+from deeptracker.errors import DeepTrackerError
+from deeptracker.server.access import access_for, is_loopback
+from deeptracker.server.app import create_app
+
+
+class Server:
+    """A server that has its address, and runs when told to. `link` opens its page."""
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        host: str,
+        port: int,
+        token: str | None,
+        allowed: tuple[str, ...] = (),
+        port_is_wish: bool = False,
+    ) -> None:
+        if token is None and not is_loopback(host):
+            token = secrets.token_urlsafe(24)
+        access = access_for(host, token, allowed)
+        self._socket = _bind(host, port, port_is_wish)
+        shown = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+        self.link = f"http://{shown}:{self._socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
+        self._app = create_app(root, access)
+        config = uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Serve until stopped, by `stop` or Ctrl+C."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Ask `run` to return; streams that are open are ended."""
+        self._app.state.stopping = True
+        self._server.should_exit = True
+
+
+def _bind(host: str, port: int, is_wish: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host.strip("[]"), port))
+    except OSError as error:
+        bound.close()
+        if is_wish and port:
+            return _bind(host, 0, False)
+        raise DeepTrackerError(
+            f"cannot listen on {host}:{port} ({error.strerror}). Take another port: --port 0 finds a free one."
+        ) from error
+    return bound
