@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deeptracker.analysis import anomalies as module
-from deeptracker.analysis.anomalies import AnomalyScores, FlipEvents, anomalies, count_table, flip_events, scores
+from deeptracker.analysis.anomalies import (
+    AnomalyScores,
+    FlipEvents,
+    HighestScore,
+    anomalies,
+    count_table,
+    flip_events,
+    scores,
+)
 
 Record = NDArray[np.bool_]
 
@@ -233,6 +241,9 @@ def test_a_class_that_jumps_for_good_is_marked_by_both_rules_at_the_same_dump() 
     assert found.dump.tolist() == [20]
     assert found.left.tolist() == [np.float32(0.7)]
     assert found.right.tolist() == [np.float32(0.7)]
+    assert found.highest == HighestScore(float(np.float32(0.7)), cls=0, dump=20, rule="left"), (
+        "the left rule comes first"
+    )
 
 
 def test_a_run_shorter_than_the_window_is_marked_by_one_rule_only() -> None:

@@ -92,6 +92,12 @@ def test_clusters_of_equal_mean_are_ordered_by_where_they_end() -> None:
     assert found.assignment.tolist() == [1, 0, 1]
 
 
+def test_classes_with_equal_curves_weigh_as_many_as_they_are() -> None:
+    levels = np.repeat([0.0, 0.3, 0.9], [50, 50, 1])
+    found = cluster_curves(np.repeat(levels[:, None], 4, axis=1), 2)
+    assert found.sizes.tolist() == [50, 51], "one odd class does not take a cluster from two groups of fifty"
+
+
 def test_missing_dumps_do_not_move_a_class_to_another_cluster() -> None:
     curves, truth = planted([0.1, 0.5, 0.9], each=10, seed=4)
     curves[np.random.default_rng(0).random(curves.shape) < 0.3] = np.nan

@@ -5,8 +5,8 @@ distances between neighbours is found exactly (optimal leaf ordering; Bar-Joseph
 
 1. Leaves are numbered as the dendrogram lists them, so that each branch is a range [low, high) split at a middle.
 2. `best[i, j]` is the length of the shortest order, from i to j, of the smallest branch that holds both. From the small
-   branches up: an order from i in one half to j in the other leaves i's half at some k and enters j's half at some m, and
-   both halves are already solved. Two products in which min replaces sum and + replaces times try every k and m.
+   branches up: an order from i in one half to j in the other leaves i's half at some k and enters j's half at some m,
+   and both halves are already solved. Two products in which min replaces sum and + replaces times try every k and m.
 3. From the root down, the ends of each branch tell the k and m between its halves.
 
 scipy's `optimal_leaf_ordering` is not used: what it returns can be longer than the dendrogram's own order
