@@ -1,7 +1,7 @@
 """The command line: `deeptracker demo | serve | ls | info | check`.
 
-Exit status 0 only where all is well; an error is one message with its remedy, never a traceback. `--json` prints numbers
-as numbers, for scripts.
+Exit status 0 only where all is well; an error is one message with its remedy, never a traceback. `--json` prints
+numbers as numbers, for scripts.
 """
 
 from __future__ import annotations

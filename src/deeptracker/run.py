@@ -244,7 +244,7 @@ class Run:
     def sample_order(self, cls: int | str) -> Ordering:
         """The samples of a class in similarity order of their correct/incorrect rows."""
         c = self.class_index(cls)
-        return self._kept(("order", c), lambda: similarity_order(self._correct()[self._rows(c)]))
+        return self._kept(("order", c), lambda: similarity_order(~self._correct()[self._rows(c)]))
 
     def predicted(self, cls: int | str) -> npt.NDArray[np.integer[Any]]:
         """int (samples of the class, dumps): predicted classes, -1 where missing."""

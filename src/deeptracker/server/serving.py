@@ -1,6 +1,7 @@
 """How is the application put on an address?
 
-1. The socket is bound before anything is printed, so the link is right even for port 0 and an occupied port is told at once.
+1. The socket is bound before anything is printed, so the link is right even for port 0, and an occupied port is told
+   at once.
 2. An address other than 127.0.0.1 gets a token, made here if none was given.
 """
 
@@ -8,8 +9,10 @@ from __future__ import annotations
 
 import secrets
 import socket
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from deeptracker.errors import DeepTrackerError
 from deeptracker.server.access import access_for, is_loopback
@@ -37,7 +40,7 @@ class Server:
         self.link = f"http://{shown}:{self._socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
         self._app = create_app(root, access)
         config = uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=2)
-        self._server = uvicorn.Server(config)
+        self._server = _StreamEndingServer(config, self._app)
 
     def run(self) -> None:
         """Serve until stopped, by `stop` or Ctrl+C."""
@@ -49,9 +52,22 @@ class Server:
         self._server.should_exit = True
 
 
+class _StreamEndingServer(uvicorn.Server):
+    """On Ctrl+C, ends the event streams first: uvicorn would wait for them, then cancel them with a traceback."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._app.state.stopping = True
+        super().handle_exit(sig, frame)
+
+
 def _bind(host: str, port: int, is_wish: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio switches Nagle's delay off (40 ms an answer) only where it sees TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host.strip("[]"), port))

@@ -1,0 +1,60 @@
+# Two commands set up a fresh machine: `make demo` and `make test`. Both install what they need into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
+DEMO ?=
+
+.PHONY: help demo test check format unit browser bench web clean chromium
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/demo  ## Record a real training (about a minute) and show it in the browser
+	$(BIN)/deeptracker demo $(DEMO)
+
+test: check chromium  ## Everything: format, lint, types, unit tests, then the slow and the browser tests
+	$(BIN)/pytest -m "slow or browser"
+
+check: .venv/dev web  ## Format, lint, types and unit tests, of Python and of the page
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(NPM) run check
+	$(NPM) run lint
+	$(NPM) run format:check
+	$(NPM) test
+	$(BIN)/pytest -m "not slow and not browser"
+
+format: .venv/dev  ## Format all code in place
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(NPM) run format
+
+bench: .venv/bench  ## Measure what the documentation claims; prints ratios
+	$(BIN)/python benchmarks/recorder.py
+	$(BIN)/python benchmarks/analysis.py
+
+web: .venv/dev  ## Build the page into src/deeptracker/static
+	$(BIN)/python hatch_build.py
+
+chromium: .venv/dev  ## Find a Chromium for the browser tests, or install one
+	$(BIN)/python tests/browser/chromium.py
+
+clean:  ## Remove everything that was built or installed here
+	rm -rf .venv dist web/node_modules src/deeptracker/static .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './web/*' -prune -exec rm -rf {} +
+
+# The package is installed in place, which also builds the page (hatch_build.py).
+.venv/demo: pyproject.toml constraints.txt hatch_build.py
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	@touch $@
+
+.venv/dev: .venv/demo
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv/bench: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
