@@ -1,0 +1,53 @@
+"""Does each data set get a recipe of three stages that fits its size?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deeptracker.demo.datasets import load_dataset
+from deeptracker.demo.image_data import ImageData
+from deeptracker.demo.recipes import FEWEST_EPOCHS, Recipe, recipe_for
+
+
+def data_of(images: int, *, side: int = 32, channels: int = 3) -> ImageData:
+    x = np.broadcast_to(np.uint8(0), (images, side, side, channels))
+    y = np.arange(images, dtype=np.int64) % 2
+    return ImageData("d", x, y, x, y, ("a", "b"))
+
+
+@pytest.mark.parametrize("images", [1_000, 20_000])
+def test_the_learning_rate_drops_twice_at_a_half_and_three_quarters(images: int) -> None:
+    recipe = recipe_for(data_of(images))
+    rates = np.array([recipe.learning_rate_at(iteration, 1000) for iteration in range(1000)])
+    np.testing.assert_array_equal(np.flatnonzero(np.diff(rates)) + 1, [500, 750])
+    assert (np.diff(rates) <= 0).all()
+
+
+def test_digits_have_enough_iterations_for_their_dumps() -> None:
+    data = load_dataset("digits")
+    recipe = recipe_for(data)
+    assert recipe.epochs * len(data.x_train) // recipe.batch_size >= 150
+    assert not recipe.augmented
+
+
+def test_only_colour_images_of_some_size_are_augmented() -> None:
+    assert recipe_for(data_of(100)).augmented
+    assert not recipe_for(data_of(100, channels=1)).augmented
+    assert not recipe_for(data_of(100, side=16)).augmented
+
+
+def test_more_images_are_seen_less_often_and_all_at_least_three_times() -> None:
+    assert recipe_for(data_of(10_000)).epochs > recipe_for(data_of(50_000)).epochs
+    assert recipe_for(data_of(2_000_000)).epochs == FEWEST_EPOCHS
+
+
+def test_the_callers_epochs_win() -> None:
+    assert recipe_for(data_of(100), epochs=2).epochs == recipe_for(data_of(20_000), epochs=2).epochs == 2
+
+
+def test_a_recipe_without_epochs_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"epochs and batch_size must be >= 1\. Got 0 and"):
+        recipe_for(data_of(100), epochs=0)
+    with pytest.raises(ValueError, match="Got 1 and 0"):
+        Recipe(epochs=1, batch_size=0, learning_rate=1.0, weight_decay=0.0, drop_factor=0.1)
