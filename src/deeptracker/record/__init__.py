@@ -1,0 +1,1 @@
+"""Inside the training process: the only folder that imports torch."""

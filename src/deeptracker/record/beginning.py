@@ -1,0 +1,111 @@
+"""Where does a new recorder begin: a new run, or a branch of one that is there?
+
+1. Without `resume` the place must hold no run yet.
+2. With `resume=n` the run at the place gets a branch that starts at n; it must be a run of the same network. Its
+   samples and class names are kept. The branch dumps at n only where the run shows no dump there.
+3. `resume=n` where there is no run begins one at n, and says so.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from deeptracker.errors import RunExistsError
+from deeptracker.record.schedule import Schedule
+from deeptracker.record.trouble import warn_user
+from deeptracker.schema import Branch, Network, RunInfo
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.log import LogReader, LogWriter
+from deeptracker.store.samples import Samples, read_samples
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a run begins or goes on. Nothing is written before `write`."""
+
+    log: LogWriter
+    info: RunInfo
+    iteration: int
+    has_dump: bool
+    has_scalars: bool
+    samples: Samples | None
+
+    def write(self, network: Network) -> None:
+        """Begin: write `run.json` and `network.json`; OSError where that cannot be."""
+        self.log.write_info(self.info)
+        self.log.write_network(network)
+
+
+def begin(
+    blobs: Blobs,
+    network: Network,
+    *,
+    resume: Any,
+    name: str | None,
+    config: dict[str, Any] | None,
+    class_names: Sequence[str] | None,
+    schedule: Schedule,
+) -> Beginning:
+    """Find out how to begin or continue a run; RunExistsError or ValueError where that cannot be."""
+    start = 0 if resume is None else operator.index(resume)
+    if start < 0:
+        raise ValueError(f"resume must be an iteration >= 0. Got {start}.")
+    branch = Branch(start, datetime.now(UTC).isoformat(timespec="milliseconds"))
+    names = None if class_names is None else tuple(str(x) for x in class_names)
+    if not blobs.exists("run.json"):
+        if resume is not None:
+            warn_user(f"there is no run in {blobs.place} to resume; a new one begins at iteration {start}.")
+        info = RunInfo(
+            name=name or blobs.place.rsplit("/", 1)[-1] or "run",
+            created=branch.created,
+            branches=(branch,),
+            config=dict(config or {}),
+            class_names=names,
+            every=str(schedule),
+            next_iteration=schedule.next_after(start),
+        )
+        return Beginning(LogWriter(blobs), info, start, False, False, None)
+    if resume is None:
+        raise RunExistsError(
+            f"{blobs.place} must be free for a new run. It holds one already. "
+            "Continue it with resume=ITERATION, the iteration of your checkpoint, or record to another folder."
+        )
+    return _continued(blobs, network, branch, schedule, name, config, names)
+
+
+def _continued(
+    blobs: Blobs,
+    network: Network,
+    branch: Branch,
+    schedule: Schedule,
+    name: str | None,
+    config: dict[str, Any] | None,
+    class_names: tuple[str, ...] | None,
+) -> Beginning:
+    reader = LogReader(blobs)
+    if reader.network is not None and reader.network.layers != network.layers:
+        raise ValueError(
+            f"a run must be resumed with the model that it was recorded from. The layers differ from those in "
+            f"{blobs.name('network.json')}. Record to another folder."
+        )
+    info = reader.info.with_branch(branch)
+    info = replace(
+        info,
+        name=name or info.name,
+        config={**info.config, **(config or {})},
+        class_names=info.class_names or class_names,
+        every=str(schedule),
+        next_iteration=schedule.next_after(branch.start),
+    )
+    return Beginning(
+        LogWriter(blobs, len(info.branches) - 1),
+        info,
+        branch.start,
+        has_dump=any(dump.iteration == branch.start for dump in reader.dumps),
+        has_scalars=bool((reader.scalars()["iteration"] == branch.start).any()),
+        samples=read_samples(blobs),
+    )

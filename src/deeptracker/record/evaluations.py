@@ -1,0 +1,132 @@
+"""Where do a run's predictions come from: the recorder's own evaluation, or the user's?
+
+1. With validation data the recorder evaluates. The first evaluation fixes the samples (`sample_set.py`) and makes their
+   pictures; every later one must give the same labels in the same order.
+2. The user's own evaluation comes batch by batch, and is complete once training goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from deeptracker.record.evaluation import Judge, Outcome, evaluate, read_labels
+from deeptracker.record.pictures import PictureMaker
+from deeptracker.record.sample_set import SampleSet
+from deeptracker.record.validation import Inputs, as_batches, as_labels
+from deeptracker.schema import Predictions
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.samples import Samples
+
+
+class Evaluations:
+    """All evaluations of one recorder. `unknown` counts samples of the last one that the run does not have."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        validation: Any,
+        *,
+        preprocess: Callable[[Any], Any] | None,
+        normalisation: tuple[Any, Any] | None,
+        batch_size: int,
+    ) -> None:
+        self._model = model
+        self._batches = None if validation is None else as_batches(validation, batch_size=batch_size)
+        self._inputs = Inputs(model, preprocess)
+        self._normalisation = normalisation
+        self._samples: SampleSet | None = None
+        self._collected: _Collected | None = None
+        self.picture_error: Exception | None = None
+        self.unknown = 0
+
+    @property
+    def has_data(self) -> bool:
+        """Is there validation data to evaluate on?"""
+        return self._batches is not None
+
+    @property
+    def has_collected(self) -> bool:
+        """Has the user handed in an evaluation that is not written yet?"""
+        return self._collected is not None
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """Those that the data set has itself, as torchvision's do in `classes`."""
+        names = getattr(getattr(self._batches, "dataset", None), "classes", None)
+        return [str(name) for name in names] if isinstance(names, (list, tuple)) else None
+
+    def continue_with(self, samples: Samples | None) -> None:
+        """Take over the samples of a run that is continued; ValueError if the validation data has others."""
+        if samples is None:
+            return
+        self._samples = SampleSet.stored(samples)
+        if self._batches is not None:
+            labels = read_labels(self._model, self._batches)
+            self._samples.check([str(i) for i in range(len(labels))], labels, complete=True)
+
+    def evaluate(self) -> tuple[Predictions, float]:
+        """Evaluate on the validation data: predictions in class order, and the error rate."""
+        if self._batches is None:
+            raise ValueError("validate() must have data to evaluate on. Give the Recorder validation=LOADER.")
+        pictures = PictureMaker(self._normalisation, self._batches) if self._samples is None else None
+        outcome = evaluate(self._model, self._batches, self._inputs, see=pictures.add if pictures else None)
+        return self._in_order(outcome, pictures, complete=True), outcome.error_rate
+
+    def collect(self, iteration: int, ids: Sequence[Any], labels: Any, probabilities: Any, images: Any) -> None:
+        """Take a batch of the user's own evaluation."""
+        if self._collected is None:
+            pictures = PictureMaker(self._normalisation) if self._samples is None and images is not None else None
+            self._collected = _Collected(iteration, pictures)
+        self._collected.add(ids, labels, probabilities, images)
+
+    def take_collected(self) -> tuple[int, Predictions]:
+        """What was collected: its iteration, and predictions in class order."""
+        collected, self._collected = self._collected, None
+        if collected is None:
+            raise ValueError("an evaluation must be collected before it is taken. Got none.")
+        return collected.iteration, self._in_order(collected.outcome(), collected.pictures, complete=False)
+
+    def write_samples(self, blobs: Blobs) -> None:
+        """Write the samples unless they are; called by the writer thread before the first predictions."""
+        if self._samples is not None:
+            self._samples.write(blobs)
+
+    def _in_order(self, outcome: Outcome, pictures: PictureMaker | None, *, complete: bool) -> Predictions:
+        if self._samples is None:
+            made = None if pictures is None else pictures.pictures
+            self.picture_error = None if pictures is None else pictures.error
+            made = made if made is not None and len(made) == len(outcome.ids) else None
+            self._samples = SampleSet(outcome.ids, outcome.labels, outcome.classes, made)
+        self.unknown = self._samples.check(outcome.ids, outcome.labels, complete=complete)
+        return self._samples.predictions(outcome)
+
+
+class _Collected:
+    """The batches of one evaluation of the user's."""
+
+    def __init__(self, iteration: int, pictures: PictureMaker | None) -> None:
+        self.iteration = iteration
+        self.pictures = pictures
+        self._ids: list[str] = []
+        self._judge = Judge(probabilities=True)
+
+    def add(self, ids: Sequence[Any], labels: Any, probabilities: Any, images: Any) -> None:
+        scores = torch.as_tensor(np.asarray(probabilities) if isinstance(probabilities, list) else probabilities)
+        if scores.ndim != 2 or scores.shape[1] < 2:
+            raise ValueError(f"probabilities must have shape (n, classes). Got {tuple(scores.shape)}.")
+        names = [str(x.item() if hasattr(x, "item") else x) for x in ids]
+        if len(names) != len(scores):
+            raise ValueError(f"ids must have one for each row of probabilities. Got {len(names)} for {len(scores)}.")
+        with torch.no_grad():
+            self._judge.add(scores, as_labels(labels))
+        self._ids += names
+        if self.pictures is not None and images is not None:
+            self.pictures.add(images)
+
+    def outcome(self) -> Outcome:
+        return self._judge.outcome(self._ids)

@@ -1,0 +1,66 @@
+"""What could not be recorded, and how is it told?
+
+1. Each loss is kept by what it is and why, with its iterations, and told in `run.json` in one sentence.
+2. The user gets one warning for each kind of trouble, not one for each dump; `strict` raises instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deeptracker.record.trouble import warn_user
+from deeptracker.record.writer import Failure
+
+RUN_FILE = "run.json"
+_LISTED = 8
+
+
+class Losses:
+    """What a recorder has lost so far; `before` is what the run had lost when it was continued."""
+
+    def __init__(self, before: Iterable[str] = (), *, strict: bool = False) -> None:
+        self.are_told = True
+        self._before = tuple(before)
+        self._strict = strict
+        self._iterations: dict[tuple[str, str], list[int]] = {}
+        self._warned: set[tuple[str, str]] = set()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """One sentence for each kind of loss, as in `RunInfo.lost`."""
+        now = (f"{what} {_at(iterations)}: {why}" for (what, why), iterations in self._iterations.items())
+        return (*self._before, *now)
+
+    def add(self, failure: Failure) -> None:
+        """Keep a loss; `tell` it after."""
+        self.are_told = False
+        if failure.what == RUN_FILE:
+            return  # nothing is lost by it: run.json is written again
+        iterations = self._iterations.setdefault((failure.what, _why(failure.error)), [])
+        if failure.iteration not in iterations[-1:]:
+            iterations.append(failure.iteration)
+
+    def tell(self, failure: Failure) -> None:
+        """Warn once for each kind of trouble, or raise where the recorder is strict."""
+        if self._strict:
+            raise failure.error
+        kind = (failure.what, type(failure.error).__name__)
+        if kind in self._warned:
+            return
+        self._warned.add(kind)
+        warn_user(
+            f"DeepTracker could not record {failure.what} at iteration {failure.iteration}: {_why(failure.error)}. "
+            f"Training goes on. Further losses of this kind are told in {RUN_FILE} only."
+        )
+
+
+def _why(error: Exception) -> str:
+    text = str(error).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _at(iterations: list[int]) -> str:
+    listed = ", ".join(str(i) for i in iterations[:_LISTED])
+    more = len(iterations) - _LISTED
+    ending = f" and {more} more" if more > 0 else ""
+    return f"at iteration{'s' if len(iterations) > 1 else ''} {listed}{ending}"

@@ -1,0 +1,242 @@
+"""What does the recorder measure of every filter at a dump, and how cheaply?
+
+1. Before a due optimizer step: weights are copied, gradients measured as the optimizer will see them.
+2. After it: each layer is walked in blocks of filters that fit the processor's cache, and all measures of a block are
+   taken while it is there, so that each array comes from memory once. On an accelerator a layer is one block.
+3. Sums and norms are accumulated in float64 (float32 on Apple's GPUs, which have no other), whatever the model's dtype:
+   squares of weights and gradients as small as 1e-30 are met in dying filters, and would be 0 in float32.
+4. ‖w‖² = Σ(w - m)² + 2m Σ(w - m) + n m² and <w, p> = (‖w‖² + ‖p‖² - ‖w - p‖²) / 2 save two passes.
+5. Results stay on the device until all are there: one transfer.
+
+Definitions: docs/format.md. Undefined (no dump before, zero norm, no gradient) is NaN. A sparse gradient is measured as
+the dense one that it stands for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from deeptracker.record import histograms
+from deeptracker.record.network import WeightedLayer
+from deeptracker.schema import MEASURES
+from deeptracker.store.log import Histograms
+
+BLOCK_WEIGHTS = 1 << 18
+
+_ROW = {name: row for row, name in enumerate(MEASURES)}
+_WEIGHT, _GRADIENT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One dump's measures, float32 (filters,) by name, and its histograms."""
+
+    measures: dict[str, npt.NDArray[np.float32]]
+    histograms: Histograms
+
+
+class Measurer:
+    """Measures the layers of one model, dump after dump: `before_step`, `gradients`, optimizer step, `after_step`."""
+
+    def __init__(self, layers: Sequence[WeightedLayer]) -> None:
+        self._layers = layers
+        self._before: list[torch.Tensor] | None = None
+        self._previous: list[_Previous] | None = None
+        self._begin()
+
+    @torch.no_grad()
+    def remember(self) -> None:
+        """Take the weights as those of the dump before, without measuring."""
+        self._previous = [_Previous.of(layer) for layer in self._layers]
+
+    @torch.no_grad()
+    def before_step(self) -> None:
+        """Copy the weights, for `update_ratio`."""
+        self._begin()
+        self._before = [_copied_rows(layer) for layer in self._layers]
+
+    @torch.no_grad()
+    def gradients(self, *, scale: torch.Tensor | None = None) -> None:
+        """Measure the gradients as they are now, divided by `scale` where the optimizer will do so itself."""
+        for index, layer in enumerate(self._layers):
+            gradient = layer.weight.grad
+            if gradient is None:
+                continue
+            rows = layer.rows(gradient.to_dense() if gradient.is_sparse else gradient)
+            with _without_autocast(rows):
+                for part in _blocks(rows):
+                    block = _as_float(rows[part])
+                    block = block if scale is None else block / scale.to(block.device)
+                    _measure_gradient(block, self._out[index][:, part])
+                    self._counts[index][_GRADIENT] += histograms.count(block)
+
+    @torch.no_grad()
+    def after_step(self) -> Measured:
+        """Measure the weights, and return the whole dump. If this fails the next dump has no `change`."""
+        before, previous, self._before, self._previous = self._before, self._previous, None, None
+        now = [] if previous is None else previous
+        for index, layer in enumerate(self._layers):
+            rows = layer.rows(layer.weight.detach())
+            if previous is None:
+                now.append(_Previous.empty(rows))
+            with _without_autocast(rows):
+                for part in _blocks(rows):
+                    block, out = _as_float(rows[part]), self._out[index][:, part]
+                    norm = _measure_weights(block, out)
+                    if before is not None:
+                        _measure_update(block, _as_float(before[index][part]), out)
+                    _compare(block, norm, now[index], part, out, known=previous is not None)
+                    now[index].rows[part] = rows[part]
+                    self._counts[index][_WEIGHT] += histograms.count(block)
+        self._previous = now
+        return self._collect()
+
+    def _begin(self) -> None:
+        self._out = [_on_device_of(x, (len(MEASURES), x.layer.filters), torch.float32) for x in self._layers]
+        self._counts = [_on_device_of(x, (2, histograms.BINS), torch.int64) for x in self._layers]
+        for out in self._out:
+            out.fill_(math.nan)[_ROW["nonfinite"]] = 0
+
+    def _collect(self) -> Measured:
+        table = torch.cat([out.to(self._out[0].device) for out in self._out], 1).cpu().numpy()
+        counts = torch.stack([x.to(self._counts[0].device) for x in self._counts]).cpu().numpy()
+        weights = [histograms.filled_bins(of_layer[_WEIGHT]) for of_layer in counts]
+        gradients = [histograms.filled_bins(of_layer[_GRADIENT]) for of_layer in counts]
+        found = Histograms(
+            weight_bins=[bins for bins, _ in weights],
+            weight_counts=[filled for _, filled in weights],
+            grad_bins=[bins for bins, _ in gradients],
+            grad_counts=[filled for _, filled in gradients],
+        )
+        return Measured({name: table[row] for name, row in _ROW.items()}, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Previous:
+    """A layer's weights at the dump before, as rows, and their norms."""
+
+    rows: torch.Tensor
+    norms: torch.Tensor
+
+    @classmethod
+    def empty(cls, rows: torch.Tensor) -> _Previous:
+        return cls(torch.empty(rows.shape, dtype=rows.dtype, device=rows.device), _norms_of(rows))
+
+    @classmethod
+    def of(cls, layer: WeightedLayer) -> _Previous:
+        rows = _copied_rows(layer)
+        previous = cls(rows, _norms_of(rows))
+        for part in _blocks(rows):
+            previous.norms[part] = _norm(_as_float(rows[part]))
+        return previous
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Sum, mean, standard deviation and norm of each row, and how many values in it are not finite."""
+
+    total: torch.Tensor
+    mean: torch.Tensor
+    sd: torch.Tensor
+    norm: torch.Tensor
+    nonfinite: torch.Tensor | float
+
+    @classmethod
+    def of(cls, block: torch.Tensor) -> _Spread:
+        n = block.shape[1]
+        total = block.sum(1, dtype=_precise(block))
+        mean = total / n
+        centre = mean.to(block.dtype)
+        squares = _norm(block - centre[:, None]).square()
+        off = mean - centre  # what rounding the mean to the weights' dtype has taken away
+        sd = (squares / n - off.square()).clamp_min(0).sqrt()
+        norm = (squares + n * centre.to(mean.dtype) * (2 * off + centre)).clamp_min(0).sqrt()
+        if block.device.type == "cpu" and bool(torch.isfinite(squares).all()):
+            return cls(total, mean, sd, norm, 0.0)
+        # With infinities the identity gives NaN for a norm that is infinite; elsewhere, asking would wait for the GPU.
+        return cls(total, mean, sd, _norm(block), (~torch.isfinite(block)).sum(1))
+
+
+def _measure_gradient(block: torch.Tensor, out: torch.Tensor) -> None:
+    spread = _Spread.of(block)
+    _store(out, grad_mean=spread.mean, grad_sd=spread.sd, grad_l2=spread.norm, grad_max=block.amax(1))
+    out[_ROW["nonfinite"]] += spread.nonfinite
+
+
+def _measure_weights(block: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+    spread = _Spread.of(block)
+    _store(out, sum=spread.total, mean=spread.mean, sd=spread.sd, l2=spread.norm)
+    _store(out, min=block.amin(1), max=block.amax(1), l1=block.abs().sum(1))
+    out[_ROW["nonfinite"]] += spread.nonfinite
+    return spread.norm
+
+
+def _measure_update(block: torch.Tensor, before: torch.Tensor, out: torch.Tensor) -> None:
+    _store(out, update_ratio=_ratio(_norm(block - before), _norm(before)))
+
+
+def _compare(
+    block: torch.Tensor, norm: torch.Tensor, previous: _Previous, part: slice, out: torch.Tensor, *, known: bool
+) -> None:
+    if known:
+        norm_before = previous.norms[part]
+        moved = _norm(block - _as_float(previous.rows[part]))
+        # Divided before multiplied: squares of the norms of dying filters would leave the range.
+        change = _ratio(moved, norm_before)
+        cosine = (_ratio(norm, norm_before) + _ratio(norm_before, norm) - change * _ratio(moved, norm)) / 2
+        _store(out, change=change, cosine=cosine.clamp(-1, 1))
+    previous.norms[part] = norm
+
+
+def _store(out: torch.Tensor, **measures: torch.Tensor) -> None:
+    for name, values in measures.items():
+        out[_ROW[name]] = values
+
+
+def _ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
+    return torch.where(denominator > 0, numerator / denominator, math.nan)
+
+
+def _norm(block: torch.Tensor) -> torch.Tensor:
+    norm: torch.Tensor = torch.linalg.vector_norm(block, dim=1, dtype=_precise(block))
+    return norm
+
+
+def _precise(tensor: torch.Tensor) -> torch.dtype:
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
+def _as_float(block: torch.Tensor) -> torch.Tensor:
+    return block if block.dtype in (torch.float32, torch.float64) else block.float()
+
+
+def _blocks(rows: torch.Tensor) -> Iterator[slice]:
+    filters, fan_in = rows.shape
+    size = max(1, BLOCK_WEIGHTS // fan_in) if rows.device.type == "cpu" else filters
+    for first in range(0, filters, size):
+        yield slice(first, first + size)
+
+
+def _copied_rows(layer: WeightedLayer) -> torch.Tensor:
+    weight = layer.weight.detach()
+    rows = layer.rows(weight)
+    return rows.clone() if rows.data_ptr() == weight.data_ptr() else rows
+
+
+def _norms_of(rows: torch.Tensor) -> torch.Tensor:
+    return torch.full((len(rows),), math.nan, dtype=_precise(rows), device=rows.device)
+
+
+def _on_device_of(layer: WeightedLayer, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    return torch.zeros(shape, dtype=dtype, device=layer.weight.device)
+
+
+def _without_autocast(rows: torch.Tensor) -> Any:
+    return torch.autocast(rows.device.type, enabled=False)

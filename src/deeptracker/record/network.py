@@ -1,0 +1,182 @@
+"""Which layers and filters does a model have, and what lies above them?
+
+1. A layer is a parameter of two dimensions or more whose name contains "weight"; a module with one such parameter
+   gives the layer its own name, others (`attention.in_proj_weight`) are named by module and parameter. Of a
+   parametrized weight (`torch.nn.utils.parametrizations`, weight or spectral norm) it is the parameter that is trained,
+   under the name of the module that uses it. A parameter that several modules share is one layer, the first.
+2. A filter is one output unit: dimension 0 of the weight; for transposed convolutions dimension 1 within each group
+   (their weight is laid out input channel first).
+3. What `torch.compile` and data-parallel wrappers put into names is taken out.
+4. The hierarchy is that of the dotted names; a level with a single child is folded into it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from deeptracker.schema import Layer, Network, Node
+
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+_COMPILED = "_orig_mod"
+_PARAMETRIZATIONS = "parametrizations"
+_KINDS = {
+    "Conv1d": "conv1d",
+    "Conv2d": "conv2d",
+    "Conv3d": "conv3d",
+    "ConvTranspose1d": "conv_transpose1d",
+    "ConvTranspose2d": "conv_transpose2d",
+    "ConvTranspose3d": "conv_transpose3d",
+    "Linear": "linear",
+    "Embedding": "embedding",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedLayer:
+    """A layer with its parameter. `groups` is that of a transposed convolution, 0 for everything else."""
+
+    layer: Layer
+    weight: nn.Parameter
+    groups: int = 0
+
+    def rows(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor shaped like the weight as (filters, fan_in); a view where the layout allows it."""
+        if not self.groups:
+            return tensor.reshape(self.layer.filters, self.layer.fan_in)
+        inputs, outputs, *kernel = tensor.shape
+        grouped = tensor.reshape(self.groups, inputs // self.groups, outputs, math.prod(kernel))
+        return grouped.transpose(1, 2).reshape(self.layer.filters, self.layer.fan_in)
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model inside data-parallel wrappers and `torch.compile`."""
+    while True:
+        if isinstance(model, _WRAPPERS):
+            model = model.module
+        elif _COMPILED in model._modules:
+            model = model.get_submodule(_COMPILED)
+        else:
+            return model
+
+
+def weighted_layers(model: nn.Module) -> tuple[WeightedLayer, ...]:
+    """The layers of a model in the order of its modules; ValueError if it has none or is not initialised yet."""
+    layers: list[WeightedLayer] = []
+    offset = 0
+    for name, owner, weight in _weights(unwrap(model)):
+        groups = _transposed_groups(owner)
+        filters = weight.shape[1] * groups if groups else weight.shape[0]
+        shape = tuple(weight.shape)
+        layer = Layer(name, _kind(owner), shape, filters, weight.numel() // filters, offset)
+        layers.append(WeightedLayer(layer, weight, groups))
+        offset += filters
+    if not layers:
+        raise ValueError(
+            "the model must have a layer: a module with a weight of two dimensions or more. "
+            f"Got a {type(model).__name__} without one."
+        )
+    return tuple(layers)
+
+
+def describe(layers: Sequence[WeightedLayer]) -> Network:
+    """Layers and hierarchy as they go to `network.json`."""
+    described = tuple(layer.layer for layer in layers)
+    return Network(described, _hierarchy([layer.name for layer in described]))
+
+
+def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
+    """(name of the layer, module that uses the weight, weight), each parameter once."""
+    seen: set[int] = set()
+    for path, module in model.named_modules():
+        found = [(name, weight) for name, weight in module.named_parameters(recurse=False) if _is_weight(name, path)]
+        for name, weight in found:
+            if isinstance(weight, nn.UninitializedParameter):
+                raise ValueError(
+                    f"the parameters of the model must be initialised. {path or 'the model'}.{name} is not: "
+                    "run the model once on a batch before making the Recorder."
+                )
+            skipped = weight.ndim < 2 or weight.numel() == 0 or not weight.is_floating_point()
+            if skipped or id(weight) in seen or _is_scale(name, found):
+                continue
+            seen.add(id(weight))
+            used_by, attribute = _place(path, name)
+            plain = attribute in ("weight", "weight_v")
+            yield _join(used_by, "" if plain else attribute) or "weight", _module(model, path), weight
+
+
+def _is_weight(name: str, path: str) -> bool:
+    parts = path.split(".")
+    if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
+        return "weight" in parts[-1] and name in ("original", "original1")
+    return "weight" in name
+
+
+def _is_scale(name: str, siblings: list[tuple[str, nn.Parameter]]) -> bool:
+    """The lengths `weight_g` beside the directions `weight_v` of the older weight norm."""
+    return name == "weight_g" and any(other == "weight_v" for other, _ in siblings)
+
+
+def _place(path: str, name: str) -> tuple[str, str]:
+    """Module and attribute that a parameter stands for, without what wrappers put into names."""
+    parts = [part for part in path.split(".") if part and part != _COMPILED]
+    if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
+        return ".".join(parts[:-2]), parts[-1]
+    return ".".join(parts), name
+
+
+def _module(model: nn.Module, path: str) -> nn.Module:
+    parts = path.split(".")
+    if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
+        parts = parts[:-2]
+    return model.get_submodule(".".join(parts))
+
+
+def _kind(module: nn.Module) -> str:
+    for base in type(module).__mro__:
+        if base.__module__.startswith("torch.nn.modules") and base.__name__ in _KINDS:
+            return _KINDS[base.__name__]
+    name = str(getattr(module, "original_name", type(module).__name__))  # a script module tells what it was made of
+    return _KINDS.get(name, name.lower())
+
+
+def _transposed_groups(module: nn.Module) -> int:
+    return int(getattr(module, "groups", 1)) if _kind(module).startswith("conv_transpose") else 0
+
+
+@dataclass(slots=True)
+class _Level:
+    children: dict[str, _Level] = field(default_factory=dict)
+    layer: int | None = None
+
+
+def _hierarchy(names: Sequence[str]) -> Node:
+    root = _Level()
+    for index, name in enumerate(names):
+        level = root
+        for part in name.split("."):
+            level = level.children.setdefault(part, _Level())
+        level.layer = index
+    return _node("", root)
+
+
+def _node(name: str, level: _Level) -> Node:
+    if not level.children:
+        return Node(name, (), level.layer)
+    children = [_node(_join(name, part), child) for part, child in level.children.items()]
+    if level.layer is not None:
+        children.insert(0, Node(name, (), level.layer))  # a module with a weight of its own and layers below it
+    if len(children) == 1:
+        only = children[0]
+        if name:
+            return only
+        return Node("", only.children or (only,))
+    return Node(name, tuple(children))
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path and name else path or name
