@@ -1,0 +1,233 @@
+import { Columns } from './kernel/columns.ts';
+import { arrayOf, decodeFrame, type Cells, type Frame } from './kernel/frame.ts';
+import type { Labels } from './kernel/predictions.ts';
+import {
+  SourceError,
+  type Anomalies,
+  type AnomalyCounts,
+  type Asking,
+  type ClassErrors,
+  type ClassSamples,
+  type Clusters,
+  type Cursor,
+  type DataSource,
+  type Highest,
+  type Listener,
+  type LiveWord,
+  type Overall,
+  type RunInfo,
+  type RunList,
+  type SampleHistory,
+} from './source.ts';
+
+/** The server's HTTP API (docs/http-api.md). The only place of the page that knows of fetch and EventSource. */
+const RECONNECT_SECONDS = 3;
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+function address(route: string, query: Query): string {
+  const parts = Object.entries(query)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${encodeURIComponent(value as string | number)}`);
+  return `/api/${route}${parts.length ? `?${parts.join('&')}` : ''}`;
+}
+
+async function ask(endpoint: string, { signal, onProgress }: Asking): Promise<ArrayBuffer> {
+  let response: Response;
+  try {
+    response = await fetch(endpoint, { signal, headers: { Accept: '*/*' } });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new SourceError('The server does not answer.', endpoint, 0, 'Is `deeptracker serve` still running?');
+  }
+  if (!response.ok) throw await failureOf(response, endpoint);
+  return onProgress ? received(response, onProgress) : response.arrayBuffer();
+}
+
+async function received(response: Response, onProgress: (bytes: number) => void): Promise<ArrayBuffer> {
+  if (!response.body) return response.arrayBuffer();
+  const reader = response.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    chunks.push(value);
+    total += value.byteLength;
+    onProgress(total);
+  }
+  const whole = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole.buffer;
+}
+
+async function failureOf(response: Response, endpoint: string): Promise<SourceError> {
+  const body = (await response.json().catch(() => null)) as {
+    error?: { message?: string; remedy?: string };
+  } | null;
+  const message = body?.error?.message ?? (response.statusText || 'The server could not answer.');
+  return new SourceError(message, endpoint, response.status, body?.error?.remedy ?? '');
+}
+
+async function json<T>(endpoint: string, asking: Asking): Promise<T> {
+  return JSON.parse(new TextDecoder().decode(await ask(endpoint, asking))) as T;
+}
+
+async function frame(endpoint: string, asking: Asking): Promise<Frame> {
+  return decodeFrame(await ask(endpoint, asking));
+}
+
+function data<T extends Cells>(from: Frame, name: string): T {
+  return arrayOf(from, name).data as T;
+}
+
+function cursorOf(from: Frame): Cursor & { first: number } {
+  const { iteration, branch, first } = from.header as { iteration: number; branch: number; first?: number };
+  return { iteration, branch, first: first ?? 0 };
+}
+
+function since(held: Cursor | null): Query {
+  return held && held.iteration >= 0 ? { since: held.iteration, branch: held.branch } : {};
+}
+
+function grown<T extends Cells>(held: Columns<T> | undefined, rows: number, first: number, block: T): Columns<T> {
+  return held && held.rows === rows && first <= held.length ? held.splice(first, block) : Columns.of(rows, block);
+}
+
+export class HttpSource implements DataSource {
+  runs(asking: Asking): Promise<RunList> {
+    return json(address('runs', {}), asking);
+  }
+
+  run(run: string, asking: Asking): Promise<RunInfo> {
+    return json(address('run', { run }), asking);
+  }
+
+  async overall(run: string, held: Overall | null, asking: Asking): Promise<Overall> {
+    const got = await frame(address('overall', { run, ...since(held) }), asking);
+    const { first, ...cursor } = cursorOf(got);
+    return {
+      ...cursor,
+      iterations: grown(held?.iterations, 1, first, data<Float64Array>(got, 'iterations')),
+      validation: grown(held?.validation, 1, first, data<Float32Array>(got, 'validation_error')),
+      training: grown(held?.training, 1, first, data<Float32Array>(got, 'training_error')),
+    };
+  }
+
+  async classes(run: string, held: ClassErrors | null, asking: Asking): Promise<ClassErrors> {
+    const got = await frame(address('classes', { run, ...since(held) }), asking);
+    const { first, ...cursor } = cursorOf(got);
+    const error = arrayOf(got, 'error');
+    return {
+      ...cursor,
+      iterations: grown(held?.iterations, 1, first, data<Float64Array>(got, 'iterations')),
+      error: grown(held?.error, error.shape[0], first, error.data as Uint8Array),
+    };
+  }
+
+  async clusters(run: string, k: number, asking: Asking): Promise<Clusters> {
+    const got = await frame(address('clusters', { run, k }), asking);
+    const curves = arrayOf(got, 'curves');
+    return {
+      k: curves.shape[0],
+      assignment: data(got, 'assignment'),
+      curves: curves.data as Float32Array,
+      dumps: curves.shape[1] ?? 0,
+      order: data(got, 'order'),
+      final: (got.header['final'] ?? []) as number[],
+      orderMethod: String(got.header['order_method'] ?? ''),
+    };
+  }
+
+  async anomalies(run: string, window: number, threshold: number, asking: Asking): Promise<Anomalies> {
+    const got = await frame(address('anomalies', { run, window, threshold }), asking);
+    return {
+      window,
+      threshold,
+      table: {
+        cls: data(got, 'class'),
+        dump: data(got, 'dump'),
+        left: data(got, 'left'),
+        right: data(got, 'right'),
+        pending: data(got, 'pending'),
+      },
+      highest: (got.header['highest'] ?? null) as Highest | null,
+    };
+  }
+
+  async anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts> {
+    const got = await frame(address('anomaly-counts', { run }), asking);
+    return { windows: data(got, 'windows'), counts: data(got, 'counts') };
+  }
+
+  async classSamples(
+    run: string,
+    cls: number,
+    held: ClassSamples | null,
+    asking: Asking,
+  ): Promise<ClassSamples> {
+    const got = await frame(address('class', { run, cls, ...since(held) }), asking);
+    const { first, ...cursor } = cursorOf(got);
+    const labels = arrayOf(got, 'labels');
+    return {
+      ...cursor,
+      labels: grown(held?.labels, labels.shape[0], first, labels.data as Labels),
+      samples: data(got, 'samples'),
+      order: data(got, 'order'),
+      names: (got.header['names'] ?? []) as string[],
+      orderMethod: String(got.header['order_method'] ?? ''),
+    };
+  }
+
+  async sample(run: string, sample: number, asking: Asking): Promise<SampleHistory> {
+    const got = await frame(address('sample', { run, sample }), asking);
+    return {
+      iterations: data(got, 'iterations'),
+      labels: data(got, 'labels'),
+      probability: data(got, 'probability'),
+      loss: data(got, 'loss'),
+      label: Number(got.header['label']),
+      name: String(got.header['name'] ?? sample),
+      hasPicture: Boolean(got.header['has_picture']),
+    };
+  }
+
+  pictureAddress(run: string, sample: number): string {
+    return address('picture', { run, sample });
+  }
+
+  followRuns(listener: Listener<RunList>): () => void {
+    return follow(address('live', {}), 'runs', listener);
+  }
+
+  followRun(run: string, listener: Listener<LiveWord>): () => void {
+    return follow(address('live', { run }), 'run', listener);
+  }
+}
+
+/** The browser reconnects by itself after a dropped connection, but not after a refused one: that is done here. */
+function follow<T>(endpoint: string, event: string, listener: Listener<T>): () => void {
+  let events: EventSource | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const open = () => {
+    const opened = new EventSource(endpoint);
+    events = opened;
+    opened.onopen = () => listener.onConnection(true);
+    opened.addEventListener(event, (message) => listener.onWord(JSON.parse(message.data as string) as T));
+    opened.onerror = () => {
+      listener.onConnection(false);
+      if (opened.readyState !== EventSource.CLOSED) return;
+      clearTimeout(timer);
+      timer = setTimeout(open, RECONNECT_SECONDS * 1000);
+    };
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    events?.close();
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * Which colour means what? The ramps are strictly monotonic in lightness for normal and colour-blind eyes; every ramp
+ * becomes a table of 256 packed pixels, entry 0 transparent (missing: the hatch below shows through).
+ */
+export type ThemeName = 'light' | 'dark';
+export type Ramp = readonly string[];
+export type Lut = Uint32Array;
+
+const ERROR = {
+  light: ['#0b3c49', '#14626b', '#2f8a7d', '#74ad7e', '#bccb78', '#efe07a', '#fff3a3'],
+  dark: ['#07222b', '#0e4751', '#1f6f69', '#5d9a70', '#a9bf6c', '#e8da72', '#fff6b0'],
+};
+const COUNT = {
+  light: ['#f7f7fb', '#dcdcf0', '#b4b3dc', '#827fc0', '#54489b', '#371a72'],
+  dark: ['#12161d', '#25264a', '#433f82', '#6e68b8', '#a39ee0', '#e1defc'],
+};
+
+export interface Theme {
+  readonly name: ThemeName;
+  readonly background: string;
+  readonly panel: string;
+  readonly ink: string;
+  readonly ink2: string;
+  readonly ink3: string;
+  readonly line: string;
+  readonly faint: string;
+  readonly highlight: string;
+  readonly brush: string;
+  readonly mark: string;
+  readonly training: string;
+  readonly validation: string;
+  readonly correct: string;
+  readonly incorrect: string;
+  readonly hatch: string;
+  readonly hatchGround: string;
+  readonly skeleton: string;
+  readonly triangle: string;
+  readonly triangleEdge: string;
+  readonly veil: string;
+  readonly stages: readonly string[];
+  readonly errorRamp: Ramp;
+  readonly countRamp: Ramp;
+}
+
+const LIGHT: Theme = {
+  name: 'light',
+  background: '#fbfbf9',
+  panel: '#ffffff',
+  ink: '#1b1f24',
+  ink2: '#4b5560',
+  ink3: '#69737d',
+  line: '#d9dde1',
+  faint: '#eceeee',
+  highlight: '#c2185b',
+  brush: '#b45309',
+  mark: '#6d28d9',
+  training: '#2f6db5',
+  validation: '#c8571b',
+  correct: '#cfe3df',
+  incorrect: '#c8501e',
+  hatch: '#69737d',
+  hatchGround: '#e1e4e7',
+  skeleton: '#e6e8e9',
+  triangle: '#ffffff',
+  triangleEdge: '#14181d',
+  veil: '#fbfbf9',
+  stages: ['#4b4f63', '#7d808f', '#a9abb6', '#cbccd2'],
+  errorRamp: ERROR.light,
+  countRamp: COUNT.light,
+};
+
+const DARK: Theme = {
+  name: 'dark',
+  background: '#0e1217',
+  panel: '#161b22',
+  ink: '#e9edf1',
+  ink2: '#b4bdc7',
+  ink3: '#84909c',
+  line: '#2b323b',
+  faint: '#1e242c',
+  highlight: '#ff5fa2',
+  brush: '#fbbf24',
+  mark: '#b79cff',
+  training: '#6ea8e8',
+  validation: '#f0965a',
+  correct: '#24403d',
+  incorrect: '#e0703a',
+  hatch: '#84909c',
+  hatchGround: '#20262d',
+  skeleton: '#20262d',
+  triangle: '#ffffff',
+  triangleEdge: '#0b0e12',
+  veil: '#0e1217',
+  stages: ['#c4c8d6', '#9196a6', '#666b7a', '#464b58'],
+  errorRamp: ERROR.dark,
+  countRamp: COUNT.dark,
+};
+
+export const THEMES: Readonly<Record<ThemeName, Theme>> = { light: LIGHT, dark: DARK };
+
+export type Rgb = readonly [number, number, number];
+
+export function parseHex(hex: string): Rgb {
+  const value = Number.parseInt(hex.slice(1), 16);
+  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
+}
+
+/** Colour at a share 0..1 of a ramp. */
+export function colourAt(ramp: Ramp, share: number): Rgb {
+  const position = Math.min(1, Math.max(0, share)) * (ramp.length - 1);
+  const left = Math.min(ramp.length - 2, Math.floor(position));
+  const a = parseHex(ramp[left]);
+  const b = parseHex(ramp[left + 1]);
+  const mix = (i: 0 | 1 | 2) => Math.round(a[i] + (b[i] - a[i]) * (position - left));
+  return [mix(0), mix(1), mix(2)];
+}
+
+export function cssOf([r, g, b]: Rgb): string {
+  return `rgb(${r} ${g} ${b})`;
+}
+
+/** Packed little-endian RGBA for 1..255 = 0..1 of the ramp; 0 = missing. */
+export function lutOf(ramp: Ramp): Lut {
+  const lut = new Uint32Array(256);
+  for (let i = 1; i < 256; i++) {
+    const [r, g, b] = colourAt(ramp, (i - 1) / 254);
+    lut[i] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  }
+  return lut;
+}
+
+/** A share 0..1 as a cell of such a table; NaN is missing. */
+export function cellOf(share: number): number {
+  return Number.isNaN(share) ? 0 : 1 + Math.round(Math.min(1, Math.max(0, share)) * 254);
+}
+
+/** The inverse: NaN where missing. */
+export function shareOf(cell: number): number {
+  return cell === 0 ? Number.NaN : (cell - 1) / 254;
+}

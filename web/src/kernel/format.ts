@@ -1,0 +1,85 @@
+import { format } from 'd3-format';
+
+/** How numbers are written: the same everywhere. */
+const whole = format(',d');
+const significant = format('.3~g');
+
+export function iterationText(iteration: number): string {
+  return whole(Math.round(iteration));
+}
+
+export function countText(count: number, noun: string, plural = `${noun}s`): string {
+  return `${whole(count)} ${count === 1 ? noun : plural}`;
+}
+
+/** Errors and scores, as shares: 12 %, 3.4 % (one digit below 10), or – where unknown. */
+export function percentText(share: number | null | undefined): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return '–';
+  const value = share * 100;
+  return `${value < 9.95 && value > 0 ? value.toFixed(1).replace(/\.0$/, '') : value.toFixed(0)} %`;
+}
+
+export function wholePercentText(share: number): string {
+  return Number.isFinite(share) ? `${Math.round(share * 100)} %` : '–';
+}
+
+export function rateText(lr: number): string {
+  if (lr !== 0 && Math.abs(lr) < 1e-4) return lr.toExponential(1).replace('.0e', 'e');
+  return significant(lr);
+}
+
+export function decimalText(value: number, digits = 2): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '–';
+}
+
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(0)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+const STEPS: readonly (readonly [number, string])[] = [
+  [60, 'second'],
+  [60, 'minute'],
+  [24, 'hour'],
+  [30, 'day'],
+  [12, 'month'],
+  [Number.POSITIVE_INFINITY, 'year'],
+];
+
+/** "3 minutes ago"; times that are not one give an empty text. */
+export function relativeText(iso: string, now: number): string {
+  const then = Date.parse(iso);
+  if (Number.isNaN(then)) return '';
+  let value = Math.max(0, (now - then) / 1000);
+  if (value < 5) return 'just now';
+  for (const [size, unit] of STEPS) {
+    if (value < size) return `${countText(Math.floor(value), unit)} ago`;
+    value /= size;
+  }
+  return '';
+}
+
+export function exactTimeText(iso: string): string {
+  const time = new Date(iso);
+  if (Number.isNaN(time.getTime())) return '';
+  return time.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+export function clockText(time: Date): string {
+  return time.toLocaleTimeString('en-GB');
+}
+
+/** Cut a text in its middle so that both ends stay readable. */
+export function shortened(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const head = Math.ceil((longest - 1) * 0.6);
+  return `${text.slice(0, head)}…${text.slice(text.length - (longest - 1 - head))}`;
+}
+
+export function csvLine(cells: readonly (string | number | null)[]): string {
+  return cells
+    .map((cell) => (cell === null || Number.isNaN(cell) ? '' : String(cell)))
+    .map((cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
+    .join(',');
+}

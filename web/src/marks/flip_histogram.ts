@@ -1,0 +1,33 @@
+import { pixelsPerDump, xOf, type Axis } from '../kernel/axis.ts';
+import type { Theme } from '../kernel/colour.ts';
+import type { RuleCounts } from '../kernel/predictions.ts';
+import type { Surface } from './surface.ts';
+
+/** Left rule up, right rule down, on one scale; anomaly dumps in the highlight colour. A pixel keeps its highest dump. */
+export function drawFlipHistogram(
+  surface: Surface,
+  axis: Axis,
+  theme: Theme,
+  counts: RuleCounts,
+  samples: number,
+  y: number,
+  h: number,
+  isAnomaly: (dump: number) => boolean,
+): void {
+  const middle = Math.round(y + h / 2);
+  const from = Math.max(0, Math.floor(axis.d0));
+  const to = Math.min(counts.left.length, Math.ceil(axis.d1));
+  const highest = Math.max(1, ...counts.left.subarray(from, to), ...counts.right.subarray(from, to));
+  const scale = (h / 2 - 2) / Math.max(highest, samples * 0.2);
+  const width = Math.max(1, pixelsPerDump(axis) - (pixelsPerDump(axis) > 3 ? 1 : 0));
+  surface.clipped(axis.x0 - 1, y - 1, axis.width + 2, h + 2, () => {
+    surface.line([axis.x0, middle + 0.5, axis.x0 + axis.width, middle + 0.5], { stroke: theme.line });
+    for (let d = from; d < to; d++) {
+      if (counts.left[d] === 0 && counts.right[d] === 0) continue;
+      const fill = isAnomaly(d) ? theme.highlight : theme.ink3;
+      const x = xOf(axis, d);
+      surface.rect(x, middle - counts.left[d] * scale, width, counts.left[d] * scale, { fill });
+      surface.rect(x, middle + 1, width, counts.right[d] * scale, { fill });
+    }
+  });
+}

@@ -1,0 +1,166 @@
+import type { AnomalyTable } from './kernel/anomalies.ts';
+import type { Columns } from './kernel/columns.ts';
+import type { Labels } from './kernel/predictions.ts';
+
+/**
+ * Where do the data come from? From anything that answers these questions: the server, an exported file, a notebook.
+ * What grows with a live run takes what is already held and returns it grown.
+ */
+export type RunState = 'live' | 'finished' | 'failed' | 'stopped' | 'unreadable';
+
+export interface RunSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly state: RunState;
+  readonly created: string;
+  readonly updated: string;
+  readonly dumps: number;
+  readonly iteration: number;
+  readonly classes: number;
+  readonly samples: number;
+  readonly layers: number;
+  readonly filters: number;
+  readonly validation_error: number | null;
+  readonly training_error: number | null;
+  readonly curve: readonly (number | null)[];
+  readonly problem: string | null;
+}
+
+export interface RunList {
+  readonly root: string;
+  readonly runs: readonly RunSummary[];
+}
+
+export interface LearningRateStage {
+  readonly first: number;
+  readonly last: number;
+  readonly lr: number;
+  readonly lr_end: number;
+}
+
+export interface RunInfo extends RunSummary {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly class_names: readonly string[];
+  readonly class_sizes: readonly number[];
+  readonly every: string;
+  readonly next_iteration: number | null;
+  readonly lr_stages: readonly LearningRateStage[];
+  readonly branch: number;
+  readonly warnings: readonly string[];
+  readonly has_pictures: boolean;
+  readonly has_predictions: boolean;
+  readonly exception: string | null;
+}
+
+/** What every growing answer carries. */
+export interface Cursor {
+  readonly iteration: number;
+  readonly branch: number;
+}
+
+export interface Overall extends Cursor {
+  readonly iterations: Columns<Float64Array>;
+  readonly validation: Columns<Float32Array>;
+  readonly training: Columns<Float32Array>;
+}
+
+export interface ClassErrors extends Cursor {
+  readonly iterations: Columns<Float64Array>;
+  readonly error: Columns<Uint8Array>;
+}
+
+export interface ClassSamples extends Cursor {
+  readonly labels: Columns<Labels>;
+  readonly samples: Int32Array;
+  readonly order: Int32Array;
+  readonly names: readonly string[];
+  readonly orderMethod: string;
+}
+
+export interface Clusters {
+  readonly k: number;
+  readonly assignment: Int32Array;
+  readonly curves: Float32Array;
+  readonly dumps: number;
+  readonly order: Int32Array;
+  readonly final: readonly number[];
+  readonly orderMethod: string;
+}
+
+export interface Highest {
+  readonly score: number;
+  readonly class: number;
+  readonly dump: number;
+  readonly rule: string;
+}
+
+export interface Anomalies {
+  readonly window: number;
+  /** A share, 0..1. */
+  readonly threshold: number;
+  readonly table: AnomalyTable;
+  readonly highest: Highest | null;
+}
+
+export interface AnomalyCounts {
+  readonly windows: Int32Array;
+  /** (windows, 101), by threshold in per cent. */
+  readonly counts: Int32Array;
+}
+
+export interface SampleHistory {
+  readonly iterations: Float64Array;
+  readonly labels: Int32Array;
+  readonly probability: Float32Array;
+  readonly loss: Float32Array;
+  readonly label: number;
+  readonly name: string;
+  readonly hasPicture: boolean;
+}
+
+export interface LiveWord {
+  readonly dumps: number;
+  readonly iteration: number;
+  readonly branch: number;
+  readonly state: RunState;
+  readonly updated: string;
+}
+
+export interface Listener<T> {
+  readonly onWord: (word: T) => void;
+  readonly onConnection: (connected: boolean) => void;
+}
+
+export interface Asking {
+  readonly signal: AbortSignal;
+  /** Bytes received so far. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export interface DataSource {
+  runs(asking: Asking): Promise<RunList>;
+  run(run: string, asking: Asking): Promise<RunInfo>;
+  overall(run: string, held: Overall | null, asking: Asking): Promise<Overall>;
+  classes(run: string, held: ClassErrors | null, asking: Asking): Promise<ClassErrors>;
+  clusters(run: string, k: number, asking: Asking): Promise<Clusters>;
+  anomalies(run: string, window: number, threshold: number, asking: Asking): Promise<Anomalies>;
+  anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts>;
+  classSamples(run: string, cls: number, held: ClassSamples | null, asking: Asking): Promise<ClassSamples>;
+  sample(run: string, sample: number, asking: Asking): Promise<SampleHistory>;
+  pictureAddress(run: string, sample: number): string;
+  /** Both return the function that ends the listening. */
+  followRuns(listener: Listener<RunList>): () => void;
+  followRun(run: string, listener: Listener<LiveWord>): () => void;
+}
+
+/** Why a question was not answered, in the server's own words where it had any. */
+export class SourceError extends Error {
+  constructor(
+    message: string,
+    readonly endpoint: string,
+    readonly status: number,
+    readonly remedy: string,
+  ) {
+    super(message);
+  }
+}

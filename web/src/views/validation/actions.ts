@@ -1,0 +1,123 @@
+import type { Anomaly, Glyph } from '../../kernel/anomalies.ts';
+import { scoreOf } from '../../kernel/anomalies.ts';
+import type { Row } from '../../kernel/layout.ts';
+import type { Hover } from './hit.ts';
+import type { DumpSpan, StageState } from './stage.svelte.ts';
+
+/** What a finished gesture does, by mouse or by key. Each is one entry of the history. */
+const FEWEST_ZOOMED = 4;
+
+function toggled(list: readonly number[], value: number): number[] {
+  return list.includes(value) ? list.filter((v) => v !== value) : [...list, value].sort((a, b) => a - b);
+}
+
+export function toggleRow(stage: StageState, row: Row): void {
+  const { v } = stage.store;
+  if (row.kind === 'class') stage.store.commit({ classes: toggled(v.classes, row.cls) });
+  if (row.kind !== 'cluster') return;
+  const assignment = stage.data.clusters.value?.assignment;
+  const closes = v.clusters.includes(row.cluster);
+  const classes = closes ? v.classes.filter((cls) => assignment?.[cls] !== row.cluster) : v.classes;
+  stage.store.commit({ clusters: toggled(v.clusters, row.cluster), classes });
+}
+
+export function toggleMark(stage: StageState, dump: number): void {
+  const iteration = stage.data.iterations[dump];
+  if (iteration !== undefined) stage.store.commit({ marks: toggled(stage.store.v.marks, iteration) });
+}
+
+export function selectAnomaly(stage: StageState, anomaly: Anomaly): void {
+  const iteration = stage.data.iterations[anomaly.dump];
+  if (iteration !== undefined) stage.store.commit({ anomaly: [anomaly.cls, iteration], sample: null });
+}
+
+export function selectGlyph(stage: StageState, glyph: Glyph): void {
+  selectAnomaly(
+    stage,
+    glyph.members.reduce((best, m) => (scoreOf(m) > scoreOf(best) ? m : best)),
+  );
+}
+
+export function sampleAt(stage: StageState, cls: number, position: number): number | null {
+  const entry = stage.data.opened.get(cls);
+  const row = entry?.order(stage.store.v.rows)[position];
+  return row === undefined ? null : (entry?.part.value?.samples[row] ?? null);
+}
+
+export function selectSample(stage: StageState, cls: number, position: number): void {
+  const sample = sampleAt(stage, cls, position);
+  if (sample !== null) stage.store.commit({ sample });
+}
+
+/** A click, or Enter at the cursor. */
+export function activate(stage: StageState, hover: Hover): void {
+  if ((hover.area === 'axis' || hover.area === 'chart') && hover.dump !== null) toggleMark(stage, hover.dump);
+  else if (hover.glyph) selectGlyph(stage, hover.glyph);
+  else if (hover.row?.kind === 'pixels') {
+    if (hover.position !== null) selectSample(stage, hover.row.cls, hover.position);
+  } else if (hover.row) toggleRow(stage, hover.row);
+}
+
+export function commitBrush(stage: StageState, span: DumpSpan): void {
+  stage.store.commit({ brush: stage.iterationsOf(span) });
+}
+
+export function zoomTo(stage: StageState, span: DumpSpan, change: { brush?: null } = {}): void {
+  const whole = stage.data.dumps;
+  const width = Math.max(Math.min(FEWEST_ZOOMED, whole), span[1] - span[0]);
+  const from = Math.max(0, Math.min(whole - width, span[0]));
+  const all = from <= 0 && width >= whole;
+  stage.store.commit({ zoom: all ? null : stage.iterationsOf([from, from + width]), ...change });
+}
+
+export function zoomToBrush(stage: StageState): void {
+  if (stage.brush) zoomTo(stage, stage.brush, { brush: null });
+}
+
+/** In or out by a factor, keeping the dump at `around` in place. */
+export function zoomedBy(stage: StageState, factor: number, around: number): DumpSpan {
+  const [d0, d1] = stage.zoom;
+  const whole = stage.data.dumps;
+  const width = Math.min(whole, Math.max(Math.min(FEWEST_ZOOMED, whole), Math.round((d1 - d0) * factor)));
+  const share = (around - d0) / (d1 - d0);
+  const from = Math.round(Math.max(0, Math.min(whole - width, around - share * width)));
+  return [from, from + width];
+}
+
+export function unzoom(stage: StageState): void {
+  if (stage.store.v.zoom) stage.store.commit({ zoom: null });
+}
+
+/** Esc: the innermost thing first. Says whether there was anything to clear. */
+export function clearInnermost(stage: StageState): boolean {
+  const { v } = stage.store;
+  if (stage.draftBrush) stage.draftBrush = null;
+  else if (v.sample !== null) stage.store.commit({ sample: null });
+  else if (v.anomaly) stage.store.commit({ anomaly: null });
+  else if (v.brush) stage.store.commit({ brush: null });
+  else if (v.zoom) stage.store.commit({ zoom: null });
+  else if (v.marks.length) stage.store.commit({ marks: [] });
+  else return false;
+  return true;
+}
+
+/** Open a class in its cluster and bring it into view. */
+export function openClass(stage: StageState, cls: number): void {
+  const cluster = stage.data.clusters.value?.assignment[cls];
+  const { v } = stage.store;
+  stage.store.commit({
+    clusters: cluster === undefined || v.clusters.includes(cluster) ? v.clusters : [...v.clusters, cluster],
+    classes: v.classes.includes(cls) ? v.classes : [...v.classes, cls].sort((a, b) => a - b),
+    only: v.only && Boolean(stage.data.anomaliesByClass?.has(cls)),
+  });
+  const row = stage.layout.rows.find((r) => r.kind === 'class' && r.cls === cls);
+  if (row) stage.scroll = Math.max(0, Math.min(stage.maxScroll, row.y - 40));
+}
+
+export function stepAnomaly(stage: StageState, cls: number, dump: number, direction: 1 | -1): Anomaly | null {
+  const list = stage.data.anomaliesByClass?.get(cls) ?? [];
+  const next =
+    direction === 1 ? list.find((a) => a.dump > dump) : [...list].reverse().find((a) => a.dump < dump);
+  if (next) selectAnomaly(stage, next);
+  return next ?? null;
+}

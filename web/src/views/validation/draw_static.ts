@@ -1,0 +1,217 @@
+import { mergeGlyphs } from '../../kernel/anomalies.ts';
+import { centreOf, nearestDump } from '../../kernel/axis.ts';
+import { countText, percentText, shortened } from '../../kernel/format.ts';
+import { rowsBetween, type ClassRow, type ClusterRow, type Row, type TakenRow } from '../../kernel/layout.ts';
+import { drawMarkLine } from '../../marks/brush.ts';
+import { drawErrorChart } from '../../marks/error_lines.ts';
+import { drawFlipHistogram } from '../../marks/flip_histogram.ts';
+import { drawIterationAxis } from '../../marks/iteration_axis.ts';
+import { drawPixelChart } from '../../marks/pixel_chart.ts';
+import { drawStageBar, drawStageDashes } from '../../marks/stage_bar.ts';
+import { drawStripes } from '../../marks/stripes.ts';
+import type { Surface } from '../../marks/surface.ts';
+import { drawGlyph } from '../../marks/triangles.ts';
+import { HEAD, sampleHeight, screenY, type OpenedFacts, type Scene } from './scene.ts';
+
+/** The picture without anything that follows the pointer. */
+export function drawStatic(surface: Surface, scene: Scene): void {
+  drawHead(surface, scene);
+  const bottom = scene.axisY;
+  surface.clipped(0, HEAD.height, scene.width, bottom - HEAD.height, () => {
+    const top = scene.scroll;
+    for (const row of rowsBetween(scene.layout, top, top + bottom - HEAD.height)) drawRow(surface, scene, row);
+  });
+  drawStageDashes(surface, scene.axis, scene.theme, scene.stages, HEAD.chartY, bottom);
+  surface.clipped(0, HEAD.height, scene.width, bottom - HEAD.height, () => drawAllGlyphs(surface, scene));
+  drawMarks(surface, scene);
+  drawIterationAxis(surface, scene.axis, scene.theme, bottom);
+}
+
+function drawHead(surface: Surface, scene: Scene): void {
+  const { theme, axis, overall } = scene;
+  surface.text('Overall error', 18, HEAD.chartY + 6, { size: 12, weight: 600, fill: theme.ink });
+  const key = (x: number, label: string, stroke: string) => {
+    surface.line([x, HEAD.chartY + 26, x + 13, HEAD.chartY + 26], { stroke, width: 2 });
+    surface.text(label, x + 19, HEAD.chartY + 26, { size: 10.5, fill: theme.ink2 });
+  };
+  key(18, 'training', theme.training);
+  key(92, 'validation', theme.validation);
+  const training = overall.training.row(0);
+  const validation = overall.validation.row(0);
+  drawErrorChart(surface, axis, theme, { y: HEAD.chartY, h: HEAD.chartH, training, validation });
+  drawStageBar(surface, axis, theme, scene.stages, HEAD.barY);
+  const x = axis.x0 + axis.width + 12;
+  const newest = (y: number, label: string, value: number, fill: string) => {
+    if (Number.isNaN(value)) return;
+    surface.text(`${label} ${percentText(value)}`, x, y, { size: 10.5, fill });
+  };
+  const at = (share: number) => HEAD.chartY + HEAD.chartH * (1 - share);
+  const v = validation[validation.length - 1] ?? Number.NaN;
+  const t = training[training.length - 1] ?? Number.NaN;
+  const above = v >= t ? -1 : 1;
+  const both = !Number.isNaN(v) && !Number.isNaN(t);
+  const clash = both ? Math.max(0, 13 - Math.abs(at(v) - at(t))) / 2 : 0;
+  newest(at(v) + above * clash, 'validation', v, theme.validation);
+  newest(at(t) - above * clash, 'training', t, theme.training);
+}
+
+function drawRow(surface: Surface, scene: Scene, row: Row): void {
+  const y = screenY(scene, row.y);
+  if (row.kind === 'cluster') drawClusterRow(surface, scene, row, y);
+  else if (row.kind === 'class') drawClassRow(surface, scene, row, y);
+  else {
+    const opened = scene.opened(row.cls);
+    if (!opened) surface.rect(scene.axis.x0, y, scene.axis.width, row.h, { fill: scene.theme.skeleton, radius: 2 });
+    else if (row.kind === 'flips') drawFlipsRow(surface, scene, row, opened, y);
+    else if (row.kind === 'pixels') drawPixelsRow(surface, scene, row, opened, y);
+    else drawTakenRow(surface, scene, row, opened, y);
+  }
+}
+
+function drawChevron(surface: Surface, scene: Scene, x: number, y: number, open: boolean): void {
+  const points = open ? [x - 3.5, y - 2, x, y + 2, x + 3.5, y - 2] : [x - 2, y - 3.5, x + 2, y, x - 2, y + 3.5];
+  surface.line(points, { stroke: scene.theme.ink2, width: 1.4 });
+}
+
+function drawClusterRow(surface: Surface, scene: Scene, row: ClusterRow, y: number): void {
+  const { theme, axis } = scene;
+  const facts = scene.clusterFacts[row.cluster];
+  const middle = y + row.h / 2;
+  if (!scene.clusterCells) {
+    surface.rect(axis.x0, y, axis.width, row.h, { fill: theme.skeleton, radius: 2 });
+    return;
+  }
+  drawChevron(surface, scene, 24, middle, row.open);
+  surface.text(`Cluster ${row.cluster + 1}`, 38, middle, { size: 12, weight: 600, fill: theme.ink });
+  const count =
+    facts.shown < facts.classes
+      ? `${facts.shown} of ${countText(facts.classes, 'class', 'classes')}`
+      : countText(facts.classes, 'class', 'classes');
+  surface.text(count, axis.x0 - 10, middle, { size: 10.5, fill: theme.ink2, anchor: 'end' });
+  const source = { ...stripeSource(scene.clusterCells), lut: scene.errorLut };
+  drawStripes(surface, axis, theme, source, [{ row: row.cluster, y, h: row.h }]);
+  const x = axis.x0 + axis.width + 12;
+  surface.text(`final ${percentText(facts.final)}`, x, middle, { size: 10.5, fill: theme.ink2 });
+  if (scene.view.anomalies && scene.anomalies && axis.x0 > 210) {
+    surface.text(countText(facts.anomalies, 'anomaly', 'anomalies'), x + 72, middle, { size: 10.5, fill: theme.ink3 });
+  }
+}
+
+function stripeSource(cells: { data: Uint8Array; stride: number; length: number }) {
+  return { data: cells.data, stride: cells.stride, length: cells.length };
+}
+
+function drawClassRow(surface: Surface, scene: Scene, row: ClassRow, y: number): void {
+  const { theme, axis } = scene;
+  const cells = scene.classCells;
+  if (cells) {
+    drawStripes(surface, axis, theme, { ...stripeSource(cells), lut: scene.errorLut }, [{ row: row.cls, y, h: row.h }]);
+  }
+  if (row.thin) return;
+  const middle = y + row.h / 2;
+  drawChevron(surface, scene, 46, middle, row.open);
+  const name = shortened(scene.names[row.cls], Math.floor((axis.x0 - 58 - 46) / 6));
+  surface.text(name, 58, middle, { size: 10.5, weight: row.open ? 600 : 400, fill: row.open ? theme.ink : theme.ink2 });
+  const final = percentText(scene.final[row.cls]);
+  surface.text(final, axis.x0 - 10, middle, { size: 10.5, fill: theme.ink2, anchor: 'end' });
+  const found = scene.anomalies?.get(row.cls)?.length ?? 0;
+  if (scene.view.anomalies && found > 0) {
+    const label = countText(found, 'anomaly', 'anomalies');
+    surface.text(label, axis.x0 + axis.width + 12, middle, { size: 10.5, fill: theme.ink2 });
+  }
+}
+
+/** Triangles lie above the stage dashes, so they are drawn after them. */
+function drawAllGlyphs(surface: Surface, scene: Scene): void {
+  if (!scene.view.anomalies || !scene.anomalies) return;
+  const top = scene.scroll;
+  for (const row of rowsBetween(scene.layout, top, top + scene.axisY - HEAD.height)) {
+    if (row.kind !== 'class' || row.thin) continue;
+    const middle = screenY(scene, row.y) + row.h / 2;
+    for (const glyph of glyphsOf(scene, row.cls)) drawGlyph(surface, scene.theme, glyph, middle, scene.theme.triangle);
+  }
+}
+
+export function glyphsOf(scene: Scene, cls: number) {
+  const { axis } = scene;
+  const shown = (scene.anomalies?.get(cls) ?? []).filter((a) => a.dump >= Math.floor(axis.d0) && a.dump < axis.d1);
+  return mergeGlyphs(shown, (dump) => centreOf(axis, dump), scene.view.th / 100);
+}
+
+function drawFlipsRow(surface: Surface, scene: Scene, row: Row, opened: OpenedFacts, y: number): void {
+  const { theme, axis } = scene;
+  surface.text('flips', axis.x0 - 10, y + row.h / 2, { size: 10.5, fill: theme.ink3, anchor: 'end' });
+  if (row.kind !== 'flips') return;
+  const anomalous = new Set((scene.anomalies?.get(row.cls) ?? []).map((a) => a.dump));
+  const shown = scene.view.anomalies ? anomalous : new Set<number>();
+  const samples = opened.cells.rows;
+  drawFlipHistogram(surface, axis, theme, opened.counts, samples, y, row.h, (dump) => shown.has(dump));
+}
+
+const ROWS_LABEL = { similarity: 'similarity', label: 'dataset order', final: 'final result' } as const;
+
+function drawPixelsRow(
+  surface: Surface,
+  scene: Scene,
+  row: Row & { kind: 'pixels' },
+  opened: OpenedFacts,
+  y: number,
+): void {
+  const { theme, axis } = scene;
+  const words = { size: 10.5, fill: theme.ink2, anchor: 'end' as const };
+  surface.text(countText(row.samples, 'image'), axis.x0 - 10, y + 9, words);
+  if (row.h > 22) {
+    const label = `rows: ${ROWS_LABEL[scene.view.rows]}`;
+    surface.text(label, axis.x0 - 10, y + 24, { ...words, fill: theme.ink3 });
+  }
+  drawPixelChart(surface, axis, theme, {
+    cells: opened.cells,
+    order: opened.order,
+    lut: scene.pixelLut,
+    y,
+    h: row.h,
+    top: scene.chartTop(row.cls),
+    rowHeight: sampleHeight(row),
+  });
+}
+
+function drawTakenRow(surface: Surface, scene: Scene, row: TakenRow, opened: OpenedFacts, y: number): void {
+  const { theme, axis } = scene;
+  const { labels, counts, known } = opened.wrong;
+  const label = labels[row.index];
+  const name = label === undefined ? 'other classes' : (scene.names[label] ?? `class ${label}`);
+  const middle = y + row.h / 2;
+  if (row.index === 0) surface.text('taken for', 58, middle, { size: 10, fill: theme.ink3 });
+  const fit = Math.floor((axis.x0 - 10 - (row.index === 0 ? 112 : 62)) / 5.6);
+  surface.text(shortened(name, fit), axis.x0 - 10, middle, { size: 10, fill: theme.ink2, anchor: 'end' });
+  const cells = takenCells(counts[row.index], known);
+  drawStripes(surface, axis, theme, { data: cells, stride: cells.length, length: cells.length, lut: scene.countLut }, [
+    { row: 0, y, h: row.h },
+  ]);
+  const now = counts[row.index][counts[row.index].length - 1] ?? 0;
+  surface.text(`now ${now}`, axis.x0 + axis.width + 12, middle, { size: 10, fill: theme.ink3 });
+}
+
+/** Share of the class taken for one label, on a square-root scale: a few samples must be seen. */
+function takenCells(counts: Int32Array, known: Int32Array): Uint8Array {
+  const cells = new Uint8Array(counts.length);
+  for (let d = 0; d < counts.length; d++) {
+    if (known[d] > 0) cells[d] = 1 + Math.round(254 * Math.sqrt(Math.min(1, counts[d] / known[d])));
+  }
+  return cells;
+}
+
+function drawMarks(surface: Surface, scene: Scene): void {
+  const { axis } = scene;
+  for (const iteration of scene.view.marks) {
+    const dump = nearestDump(axis.iterations, iteration);
+    if (dump < Math.floor(axis.d0) || dump >= axis.d1) continue;
+    const x = Math.round(centreOf(axis, dump)) + 0.5;
+    drawMarkLine(surface, scene.theme, x, HEAD.chartY - 4, scene.axisY);
+    surface.polygon(
+      [x - 4, HEAD.chartY - 10, x + 4, HEAD.chartY - 10, x, HEAD.chartY - 3],
+      { fill: scene.theme.mark },
+      null,
+    );
+  }
+}

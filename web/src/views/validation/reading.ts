@@ -1,0 +1,121 @@
+import { scoreOf, type Anomaly } from '../../kernel/anomalies.ts';
+import { countText, iterationText, percentText, wholePercentText } from '../../kernel/format.ts';
+import { shareOf } from '../../kernel/colour.ts';
+import { sampleAt } from './actions.ts';
+import type { Hover } from './hit.ts';
+import type { StageState } from './stage.svelte.ts';
+
+/** The exact values under the pointer or the keyboard's cursor, as pairs of label and value. */
+export type Reading = readonly (readonly [string, string])[];
+
+export function readingOf(stage: StageState, hover: Hover | null): Reading {
+  if (!hover || (hover.dump === null && !hover.row)) return [];
+  const out: [string, string][] = [];
+  const { dump, row } = hover;
+  const iteration = dump === null ? undefined : stage.data.iterations[dump];
+  if (dump !== null && iteration !== undefined) {
+    out.push(['Iteration', `${iterationText(iteration)} · dump ${dump}`]);
+  }
+  if (hover.area === 'chart' || hover.area === 'axis') out.push(...overallReading(stage, dump));
+  if (row?.kind === 'cluster') out.push(...clusterReading(stage, row.cluster, dump));
+  if (row && row.kind !== 'cluster') {
+    out.push(...classReading(stage, row.cls, dump));
+    if (row.kind === 'pixels' && hover.position !== null) {
+      out.push(...sampleReading(stage, row.cls, hover.position, dump));
+    }
+    if (row.kind === 'flips' && dump !== null) out.push(...flipsReading(stage, row.cls, dump));
+    if (row.kind === 'taken' && dump !== null) out.push(...takenReading(stage, row.cls, row.index, dump));
+  }
+  if (hover.glyph) out.push(...glyphReading(hover.glyph.members));
+  return out;
+}
+
+function overallReading(stage: StageState, dump: number | null): [string, string][] {
+  const overall = stage.data.overall.value;
+  if (!overall || dump === null) return [];
+  const stages = stage.data.info.value?.lr_stages ?? [];
+  const iteration = stage.data.iterations[dump];
+  const at = stages.findIndex((s) => iteration >= s.first && iteration <= s.last);
+  const out: [string, string][] = [
+    ['Validation error', preciseText(overall.validation.at(0, dump))],
+    ['Training error', preciseText(overall.training.at(0, dump))],
+  ];
+  if (at >= 0) out.push(['Learning rate', `${Number(stages[at].lr.toPrecision(4))} · stage ${at + 1}`]);
+  return out;
+}
+
+function preciseText(share: number): string {
+  return Number.isFinite(share) ? `${(share * 100).toFixed(2)} %` : '–';
+}
+
+function clusterReading(stage: StageState, cluster: number, dump: number | null): [string, string][] {
+  const value = stage.data.clusters.value;
+  const facts = stage.clusterFacts[cluster];
+  if (!value || !facts) return [];
+  const out: [string, string][] = [
+    ['Cluster', `${cluster + 1} · ${countText(facts.classes, 'class', 'classes')}`],
+  ];
+  if (dump !== null && dump < value.dumps) {
+    out.push(['Mean error', preciseText(value.curves[cluster * value.dumps + dump])]);
+  }
+  out.push(['Anomalies', String(facts.anomalies)]);
+  return out;
+}
+
+function classReading(stage: StageState, cls: number, dump: number | null): [string, string][] {
+  const out: [string, string][] = [['Class', stage.data.names[cls] ?? `class ${cls}`]];
+  const error = stage.data.classes.value?.error;
+  if (dump !== null && error && dump < error.length) {
+    out.push(['Error rate', errorText(shareOf(error.at(cls, dump)), stage.data.info.value?.class_sizes[cls] ?? 0)]);
+  }
+  const list = stage.data.anomaliesByClass?.get(cls) ?? [];
+  const here = list.find((a) => a.dump === dump);
+  out.push(['Anomalies', here ? `${list.length}, one here` : String(list.length)]);
+  return out;
+}
+
+/** Error rates travel in 255 steps, which name the exact count as long as the class has fewer samples than steps. */
+function errorText(share: number, size: number): string {
+  if (Number.isNaN(share)) return 'not recorded';
+  if (size === 0 || size > 127) return percentText(share);
+  const wrong = Math.round(share * size);
+  return `${percentText(wrong / size)} · ${wrong} of ${size}`;
+}
+
+function sampleReading(stage: StageState, cls: number, position: number, dump: number | null): [string, string][] {
+  const entry = stage.data.opened.get(cls);
+  const value = entry?.part.value;
+  const sample = sampleAt(stage, cls, position);
+  if (!entry || !value || sample === null) return [];
+  const row = entry.order(stage.store.v.rows)[position];
+  const out: [string, string][] = [['Sample', value.names[row] ?? String(sample)]];
+  if (dump === null || dump >= value.labels.length) return out;
+  const label = value.labels.at(row, dump);
+  const name = label < 0 ? 'not recorded' : (stage.data.names[label] ?? `class ${label}`);
+  out.push(['Predicted', label === cls ? `${name} (correct)` : name]);
+  return out;
+}
+
+function flipsReading(stage: StageState, cls: number, dump: number): [string, string][] {
+  const counts = stage.openedFacts(cls)?.counts;
+  if (!counts || dump >= counts.left.length) return [];
+  return [['Flips left · right', `${counts.left[dump]} · ${counts.right[dump]}`]];
+}
+
+function takenReading(stage: StageState, cls: number, index: number, dump: number): [string, string][] {
+  const wrong = stage.openedFacts(cls)?.wrong;
+  if (!wrong || dump >= wrong.known.length) return [];
+  const label = wrong.labels[index];
+  const name = label === undefined ? 'other classes' : (stage.data.names[label] ?? `class ${label}`);
+  return [[`Taken for ${name}`, `${wrong.counts[index][dump]} of ${wrong.known[dump]}`]];
+}
+
+function glyphReading(members: readonly Anomaly[]): [string, string][] {
+  const best = members.reduce((a, b) => (scoreOf(b) > scoreOf(a) ? b : a));
+  const out: [string, string][] = [
+    ['Score left · right', `${wholePercentText(best.left)} · ${wholePercentText(best.right)}`],
+  ];
+  if (best.pending > 0.005) out.push(['Right rule pending', wholePercentText(best.pending)]);
+  if (members.length > 1) out.push(['Anomalies here', String(members.length)]);
+  return out;
+}

@@ -1,0 +1,244 @@
+import { scoreOf } from '../../kernel/anomalies.ts';
+import { dumpFrom, nearestDump, type Axis } from '../../kernel/axis.ts';
+import { cellOf, lutOf, shareOf } from '../../kernel/colour.ts';
+import { Columns } from '../../kernel/columns.ts';
+import { layOut, sortClasses, type Layout, type Row } from '../../kernel/layout.ts';
+import type { View } from '../../kernel/view_state.ts';
+import type { Settings } from '../../settings.svelte.ts';
+import type { ViewStore } from '../../view.svelte.ts';
+import type { Hover } from './hit.ts';
+import { AXIS_HEIGHT, HEAD, largestTop, LEGEND_HEIGHT, marginsOf, type OpenedFacts, type Scene } from './scene.ts';
+import type { ValidationData } from './validation_data.svelte.ts';
+
+export type DumpSpan = readonly [number, number];
+
+/** What the stage shows now: data and view and what the hand is doing, turned into one scene. */
+export class StageState {
+  readonly data: ValidationData;
+  readonly store: ViewStore;
+  readonly settings: Settings;
+
+  width = $state(0);
+  height = $state(0);
+  scroll = $state(0);
+  legend = $state(false);
+  hover = $state.raw<Hover | null>(null);
+  chartTops = $state.raw<ReadonlyMap<number, number>>(new Map());
+  /** While the hand draws: not yet in the link. */
+  draftBrush = $state.raw<DumpSpan | null>(null);
+  draftZoom = $state.raw<DumpSpan | null>(null);
+
+  constructor(data: ValidationData, store: ViewStore, settings: Settings) {
+    this.data = data;
+    this.store = store;
+    this.settings = settings;
+  }
+
+  readonly final = $derived.by(() => {
+    const error = this.data.classes.value?.error;
+    const out = new Float32Array(this.data.names.length).fill(Number.NaN);
+    if (error && error.length > 0) for (let c = 0; c < error.rows; c++) out[c] = shareOf(error.at(c, error.length - 1));
+    return out;
+  });
+
+  readonly clusterCells = $derived.by(() => {
+    const value = this.data.clusters.value;
+    if (!value) return null;
+    const cells = new Uint8Array(value.curves.length);
+    for (let i = 0; i < cells.length; i++) cells[i] = cellOf(value.curves[i]);
+    return new Columns(value.k, value.dumps, value.dumps, cells);
+  });
+
+  readonly #score = $derived.by(() => {
+    const out = new Float32Array(this.data.names.length);
+    for (const [cls, list] of this.data.anomaliesByClass ?? []) out[cls] = Math.max(...list.map(scoreOf));
+    return out;
+  });
+
+  readonly #place = $derived.by(() => {
+    const out = new Int32Array(this.data.names.length);
+    this.data.clusters.value?.order.forEach((cls, place) => (out[cls] = place));
+    return out;
+  });
+
+  /** All classes of each cluster, in the chosen order. */
+  readonly #members: number[][] = $derived.by(() => {
+    const value = this.data.clusters.value;
+    // Until they are known, empty clusters keep the place of those to come.
+    if (!value) return Array.from({ length: this.data.clusters.failure ? 0 : this.store.v.k }, () => []);
+    const groups: number[][] = Array.from({ length: value.k }, () => []);
+    value.assignment.forEach((cluster, cls) => groups[cluster]?.push(cls));
+    const facts = { names: this.data.names, final: this.final, score: this.#score, place: this.#place };
+    return groups.map((classes) => sortClasses(classes, this.#sort, facts));
+  });
+  readonly #sort = $derived.by(() => this.store.v.sort);
+  readonly #only = $derived.by(() => this.store.v.only && this.store.v.anomalies);
+
+  readonly #shown = $derived.by(() => {
+    const found = this.data.anomaliesByClass;
+    if (!this.#only || !found) return this.#members;
+    return this.#members.map((classes) => classes.filter((cls) => found.has(cls)));
+  });
+
+  readonly clusterFacts = $derived.by(() =>
+    this.#members.map((classes, cluster) => ({
+      classes: classes.length,
+      shown: this.#shown[cluster].length,
+      final: this.data.clusters.value?.final[cluster] ?? Number.NaN,
+      anomalies: classes.reduce((sum, cls) => sum + (this.data.anomaliesByClass?.get(cls)?.length ?? 0), 0),
+    })),
+  );
+
+  readonly bodyHeight = $derived.by(
+    () => this.height - HEAD.height - AXIS_HEIGHT - (this.legend ? LEGEND_HEIGHT : 0) - 4,
+  );
+
+  readonly layout: Layout = $derived.by(() => {
+    const v = this.store.v;
+    const clusters = new Set(v.clusters);
+    const classes = new Set(v.classes);
+    return layOut({
+      clusters: this.#shown,
+      isClusterOpen: (cluster) => clusters.has(cluster),
+      isClassOpen: (cls) => classes.has(cls),
+      opened: (cls) => this.#sizesOf(cls),
+      rowHeight: v.rowHeight,
+      maxChartHeight: Math.max(120, Math.round(this.bodyHeight * 0.72)),
+    });
+  });
+
+  #sizesOf(cls: number): { samples: number; taken: number } | null {
+    const entry = this.data.opened.get(cls);
+    const samples = entry?.part.value?.samples.length ?? this.data.info.value?.class_sizes[cls];
+    if (samples === undefined) return null;
+    const wrong = entry?.wrong;
+    if (!wrong) return { samples, taken: 0 };
+    const others = wrong.counts[wrong.labels.length].some((count) => count > 0);
+    return { samples, taken: wrong.labels.length + (others ? 1 : 0) };
+  }
+
+  readonly maxScroll = $derived.by(() => Math.max(0, this.layout.height - this.bodyHeight));
+
+  readonly zoom: DumpSpan = $derived.by(() => {
+    if (this.draftZoom) return this.draftZoom;
+    const span = this.spanOf(this.store.v.zoom);
+    return span ?? [0, Math.max(1, this.data.dumps)];
+  });
+
+  readonly brush: DumpSpan | null = $derived.by(() => this.draftBrush ?? this.spanOf(this.store.v.brush));
+
+  readonly axis: Axis = $derived.by(() => {
+    const { left, right } = marginsOf(this.width);
+    const [d0, d1] = this.zoom;
+    const width = Math.max(40, this.width - left - right);
+    return { iterations: this.data.iterations, d0, d1, x0: left, width };
+  });
+
+  /** Iterations [a, b) as dumps; null where no dump lies in them. */
+  spanOf(span: View['zoom']): DumpSpan | null {
+    if (!span || this.data.dumps === 0) return null;
+    const from = dumpFrom(this.data.iterations, span[0]);
+    const to = dumpFrom(this.data.iterations, span[1]);
+    return to > from ? [from, to] : null;
+  }
+
+  /** Dumps [from, to) as iterations, so that the link means the same when the run has grown. */
+  iterationsOf([from, to]: DumpSpan): readonly [number, number] {
+    const { iterations } = this.data;
+    const last = iterations.length - 1;
+    const next = to <= last ? iterations[to] : iterations[last] + 1;
+    return [iterations[Math.max(0, from)], next];
+  }
+
+  readonly #luts = $derived.by(() => {
+    const theme = this.settings.theme;
+    return {
+      errorLut: lutOf(theme.errorRamp),
+      pixelLut: lutOf([theme.correct, theme.incorrect]),
+      countLut: lutOf(theme.countRamp),
+    };
+  });
+
+  openedFacts(cls: number): OpenedFacts | null {
+    const entry = this.data.opened.get(cls);
+    const { cells, wrong } = entry ?? {};
+    if (!entry || !cells || !wrong) return null;
+    const v = this.store.v;
+    return { cells, wrong, order: entry.order(v.rows), counts: entry.counts(v.win) };
+  }
+
+  chartTop(row: Row & { kind: 'pixels' }): number {
+    return Math.min(this.chartTops.get(row.cls) ?? 0, largestTop(row));
+  }
+
+  setChartTop(row: Row & { kind: 'pixels' }, top: number): void {
+    const next = new Map(this.chartTops);
+    next.set(row.cls, Math.max(0, Math.min(largestTop(row), top)));
+    this.chartTops = next;
+  }
+
+  pixelsRow(cls: number): (Row & { kind: 'pixels' }) | null {
+    for (const row of this.layout.rows) if (row.kind === 'pixels' && row.cls === cls) return row;
+    return null;
+  }
+
+  readonly scene: Scene | null = $derived.by(() => {
+    const overall = this.data.overall.value;
+    if (!overall || this.data.dumps === 0 || this.width === 0) return null;
+    return this.sceneOf(Math.min(this.scroll, this.maxScroll), this.height, this.bodyHeight);
+  });
+
+  /** The scene at another scroll and height: an exported picture shows all rows. */
+  sceneOf(scroll: number, height: number, body: number): Scene {
+    const { data } = this;
+    const held = this.chartTops;
+    return {
+      theme: this.settings.theme,
+      ...this.#luts,
+      width: this.width,
+      height,
+      axis: this.axis,
+      axisY: HEAD.height + Math.min(this.layout.height, Math.max(0, body)),
+      scroll,
+      layout: this.layout,
+      view: this.store.v,
+      overall: data.overall.value as NonNullable<typeof data.overall.value>,
+      stages: data.info.value?.lr_stages ?? [],
+      names: data.names,
+      classCells: data.classes.value?.error ?? null,
+      clusterCells: this.clusterCells,
+      clusterFacts: this.clusterFacts,
+      final: this.final,
+      anomalies: data.anomaliesByClass,
+      opened: (cls) => this.openedFacts(cls),
+      chartTop: (cls) => {
+        const row = held.has(cls) ? this.pixelsRow(cls) : null;
+        return row ? this.chartTop(row) : 0;
+      },
+    };
+  }
+
+  /** Where the selected sample is drawn. */
+  readonly selected = $derived.by(() => {
+    const sample = this.store.v.sample;
+    if (sample === null) return null;
+    const cls = this.data.classOf(sample);
+    const entry = this.data.opened.get(cls);
+    const at = entry?.part.value?.samples.indexOf(sample) ?? -1;
+    if (!entry || at < 0) return null;
+    return { cls, position: entry.order(this.store.v.rows).indexOf(at) };
+  });
+
+  readonly anomalyDump = $derived.by(() => {
+    const anomaly = this.store.v.anomaly;
+    return anomaly ? nearestDump(this.data.iterations, anomaly[1]) : -1;
+  });
+
+  scrollTo(row: Row): void {
+    const top = Math.min(row.y, this.maxScroll);
+    if (row.y < this.scroll) this.scroll = Math.max(0, top - 4);
+    else if (row.y + row.h > this.scroll + this.bodyHeight) {
+      this.scroll = Math.max(0, Math.min(this.maxScroll, row.y + row.h - this.bodyHeight + 8));
+    }
+  }
+}
