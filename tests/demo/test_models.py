@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from deeptracker.demo.models import MODEL_NAMES, make_model
+from deeptracker.demo.models import make_model
+from deeptracker.demo.recipes import MODEL_NAMES
 
 
 def weighted(model: nn.Module) -> list[str]:

@@ -27,7 +27,7 @@ def test_the_learning_rate_drops_twice_at_a_half_and_three_quarters(images: int)
 def test_digits_have_enough_iterations_for_their_dumps() -> None:
     data = load_dataset("digits")
     recipe = recipe_for(data)
-    assert recipe.epochs * len(data.x_train) // recipe.batch_size >= 150
+    assert recipe.epochs * len(data.x_train) // recipe.batch_size >= recipe.dumps >= 150
     assert not recipe.augmented
 
 
@@ -42,12 +42,16 @@ def test_more_images_are_seen_less_often_and_all_at_least_three_times() -> None:
     assert recipe_for(data_of(2_000_000)).epochs == FEWEST_EPOCHS
 
 
-def test_the_callers_epochs_win() -> None:
-    assert recipe_for(data_of(100), epochs=2).epochs == recipe_for(data_of(20_000), epochs=2).epochs == 2
+def test_what_the_caller_says_wins() -> None:
+    for images in (100, 20_000):
+        recipe = recipe_for(data_of(images), epochs=2, dumps=7)
+        assert (recipe.epochs, recipe.dumps) == (2, 7)
 
 
-def test_a_recipe_without_epochs_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"epochs and batch_size must be >= 1\. Got 0 and"):
+def test_numbers_below_1_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"epochs must be >= 1\. Got 0"):
         recipe_for(data_of(100), epochs=0)
-    with pytest.raises(ValueError, match="Got 1 and 0"):
+    with pytest.raises(ValueError, match=r"dumps must be >= 1\. Got 0"):
+        recipe_for(data_of(100), dumps=0)
+    with pytest.raises(ValueError, match="batch_size must be"):
         Recipe(epochs=1, batch_size=0, learning_rate=1.0, weight_decay=0.0, drop_factor=0.1)

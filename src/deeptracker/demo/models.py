@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deeptracker.demo.recipes import MODEL_NAMES
+
 WIDTH = 16
 HALVED_FROM_PIXELS = 48
-_BLOCKS_PER_STAGE = {"resnet8": 1, "resnet14": 2, "resnet20": 3}
-MODEL_NAMES = (*_BLOCKS_PER_STAGE, "convnet")
 
 
 class Block(nn.Module):
@@ -95,7 +95,10 @@ def make_model(name: str, channels: int, classes: int, side: int, *, seed: int =
         torch.manual_seed(seed)
         if name == "convnet":
             return ConvNet(channels, classes, stem_stride=stem_stride)
-        return ResNet(channels, classes, blocks=_BLOCKS_PER_STAGE[name], stem_stride=stem_stride)
+        depth = int(
+            name.removeprefix("resnet")
+        )  # 6 blocks + 2: two layers a block in three stages, the first, the last
+        return ResNet(channels, classes, blocks=(depth - 2) // 6, stem_stride=stem_stride)
 
 
 def _conv3x3(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.Conv2d:

@@ -1,4 +1,4 @@
-"""How long, how fast and in which stages is a data set trained?
+"""Which network is a data set trained on, how long, how fast and in which stages?
 
 1. Two drops of the learning rate, at a half and at three quarters of the training, make the three stages that the
    paper reads its examples by.
@@ -7,18 +7,22 @@
    the drops settle it.
 3. More than that gets the usual recipe for CIFAR (He et al. 2016, 4.2), with as many epochs as take about ten
    minutes on two cores.
+
+No torch here, so that the command line can name the networks quickly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deeptracker.demo.image_data import ImageData
 
+MODEL_NAMES = ("resnet8", "resnet14", "resnet20", "convnet")
 DUMPS = 150
+DUMPS_OF_A_SMALL_SET = 228
 SMALL_SET_IMAGES = 5_000
 AUGMENTED_FROM_PIXELS = 24
-IMAGES_IN_TEN_MINUTES = 900_000
+IMAGES_IN_TEN_MINUTES = 450_000  # resnet8, 32x32 colour, with 150 validations of a third as many images
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 60
 
 
@@ -31,13 +35,15 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     drop_factor: float
+    dumps: int = DUMPS
     drops: tuple[float, float] = (0.5, 0.75)
     momentum: float = 0.9
     augmented: bool = False
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(f"epochs and batch_size must be >= 1. Got {self.epochs} and {self.batch_size}.")
+        for name in ("epochs", "batch_size", "dumps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1. Got {getattr(self, name)}.")
 
     def learning_rate_at(self, iteration: int, iterations: int) -> float:
         """The learning rate of one of `iterations`, counted from 0.
@@ -50,21 +56,28 @@ class Recipe:
         return round(self.learning_rate * self.drop_factor**drops_before, 12)
 
 
-def recipe_for(data: ImageData, *, epochs: int | None = None) -> Recipe:
-    """The recipe for a data set; `epochs` overrides its length."""
+def recipe_for(data: ImageData, *, epochs: int | None = None, dumps: int | None = None) -> Recipe:
+    """The recipe for a data set; `epochs` and `dumps` override its own. ValueError if one is below 1."""
+    recipe = _recipe_by_size(data)
+    return replace(
+        recipe, epochs=recipe.epochs if epochs is None else epochs, dumps=recipe.dumps if dumps is None else dumps
+    )
+
+
+def _recipe_by_size(data: ImageData) -> Recipe:
     images = len(data.x_train)
     augmented = data.channels == 3 and data.side >= AUGMENTED_FROM_PIXELS
     if images <= SMALL_SET_IMAGES:
         return Recipe(
-            epochs=40 if epochs is None else epochs,
+            epochs=60,
             batch_size=32,
             learning_rate=0.5,
             weight_decay=2e-3,
             drop_factor=0.3,
+            dumps=DUMPS_OF_A_SMALL_SET,
             augmented=augmented,
         )
-    if epochs is None:
-        epochs = min(max(IMAGES_IN_TEN_MINUTES // images, FEWEST_EPOCHS), MOST_EPOCHS)
+    epochs = min(max(IMAGES_IN_TEN_MINUTES // images, FEWEST_EPOCHS), MOST_EPOCHS)
     return Recipe(
         epochs=epochs, batch_size=128, learning_rate=0.1, weight_decay=5e-4, drop_factor=0.1, augmented=augmented
     )
