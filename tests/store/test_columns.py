@@ -75,7 +75,7 @@ def test_somebody_elses_arrow_file_is_told_from_ours() -> None:
 
 
 def test_another_kind_of_file_is_refused() -> None:
-    with pytest.raises(LogFileError, match="must hold predictions. It holds filters"):
+    with pytest.raises(LogFileError, match=r"must hold predictions\. It holds filters"):
         decode_columns(data(), "predictions", place="x")
 
 

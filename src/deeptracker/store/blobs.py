@@ -64,7 +64,7 @@ class Blobs:
         return True
 
     def list(self, prefix: str = "", *, after: str | None = None) -> list[Blob]:
-        """Files below `prefix`, sorted by path, only those after the path `after` where given."""
+        """Files below the folder `prefix`, sorted by path, only those after the path `after` where given."""
         if self.local is not None and not self.local.is_dir():
             return []
         pages = self._readable().list(prefix or None, offset=after)

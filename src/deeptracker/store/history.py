@@ -36,7 +36,8 @@ class PredictionHistory:
         self._log = log
         self._samples = samples
         self._offsets = samples.class_offsets
-        self._predicted: npt.NDArray[Any] = np.zeros((0, len(samples.labels)), np.int16)
+        narrow = samples.classes <= np.iinfo(np.int16).max
+        self._predicted: npt.NDArray[Any] = np.zeros((0, len(samples.labels)), np.int16 if narrow else np.int32)
         self._error = np.zeros((0, samples.classes), np.float32)
         self._overall = np.zeros(0, np.float32)
         self._details: dict[str, npt.NDArray[np.float16]] = {}

@@ -27,6 +27,7 @@ from deeptracker.errors import LogFileError, RunNotFoundError
 from deeptracker.schema import MEASURES, Network, Predictions, RunInfo
 from deeptracker.store.blobs import Blob, Blobs
 from deeptracker.store.columns import Columns, decode_columns, encode_columns
+from deeptracker.store.samples import damaged_samples
 
 KINDS = ("predictions", "layers", "filters")
 _DUMP = re.compile(r"log/(predictions|layers|filters)/(\d{12})(?:\.branch(\d{3}))?(?:\.rank(\d{3}))?\.arrow")
@@ -160,7 +161,7 @@ class LogReader:
         info = self._read_info()
         changed = info != self.info
         if info.branches != self.info.branches:
-            self._listing = _Listing()  # a new branch may write before the newest dump we know
+            self._listing, self._complete = _Listing(), set()  # a new branch may write before the newest dump we know
         self.info = info
         if self.network is None or changed:
             self.network = self._read_network()
@@ -184,14 +185,13 @@ class LogReader:
 
     def predictions(self, dump: DumpFiles, samples: int) -> Predictions:
         """Predictions at a dump for all `samples`, those of all ranks merged; LogFileError if they cannot be read."""
-        pieces = self._read(dump, "predictions")
-        if len(pieces) == 1 and "sample" not in pieces[0].arrays:
-            whole = _predictions(pieces[0])
-            if len(whole.predicted) != samples:
-                place = self._blobs.name(dump.paths["predictions"][0])
-                raise LogFileError(f"{place} must have {samples} samples. It has {len(whole.predicted)}.")
-            return whole
-        return _merge([_predictions(piece) for piece in pieces], samples)
+        pieces = [_predictions(columns) for columns in self._read(dump, "predictions")]
+        for path, piece in zip(dump.paths["predictions"], pieces, strict=True):
+            wrong = _misfit(piece, samples)
+            if wrong:
+                self.note_problem(path, f"{self._blobs.name(path)} {wrong}")
+                raise LogFileError(f"{self._blobs.name(path)} {wrong}")
+        return pieces[0] if len(pieces) == 1 and pieces[0].samples is None else _merge(pieces, samples)
 
     def scalars(self) -> dict[str, npt.NDArray[Any]]:
         """All scalars: `iteration` int64 (n,), ascending, and float64 (n,) for each name, NaN where not logged."""
@@ -210,11 +210,13 @@ class LogReader:
         return out
 
     def check(self) -> list[str]:
-        """Read every file of the log, and say in one sentence each what is damaged, foreign or missing."""
+        """Read every file of log and samples, and say in one sentence each what is damaged, foreign or missing."""
         for key in sorted(self._listing.dumps):
             self._check_dump(*key)
         for path in self._listing.scalars:
             self._scalar_rows(path)
+        for path, text in damaged_samples(self._blobs).items():
+            self.note_problem(path, text)
         return self.problems
 
     def note_problem(self, path: str, text: str) -> None:
@@ -240,13 +242,15 @@ class LogReader:
             return None
 
     def _list(self) -> None:
-        newest = max(self._complete, default=(0, 0))[0]
         for kind in KINDS:
+            # From the newest dump that has this kind on: an evaluation may hand in its predictions after later dumps.
+            newest = max((key[0] for key in self._complete if kind in self._listing.dumps[key]), default=None)
             prefix = f"log/{kind}/"
-            for blob in self._blobs.list(prefix, after=f"{prefix}{newest:012d}" if newest else None):
+            for blob in self._blobs.list(prefix, after=None if newest is None else f"{prefix}{newest:012d}"):
                 self._add_dump_file(blob)
-        last = max(self._listing.scalars, default=None)
-        for blob in self._blobs.list("log/scalars/", after=last):
+        # Files of the branches before may have later names than those that the newest branch is going to write.
+        written = (path for path, (_, branch) in self._listing.scalars.items() if self._is_newest(branch))
+        for blob in self._blobs.list("log/scalars/", after=max(written, default=None)):
             match = _SCALARS.fullmatch(blob.path)
             if match is None:
                 self._add_foreign(blob)
@@ -274,19 +278,24 @@ class LogReader:
 
     def _shown(self) -> tuple[DumpFiles, ...]:
         """The dumps of each branch up to where the next one begins; of two at one iteration the later branch's."""
-        chosen: dict[int, int] = {}
-        for iteration, branch in sorted(self._listing.dumps):
-            if iteration <= self._end_of(branch):
-                chosen[iteration] = branch
+        kept = sorted(key for key in self._listing.dumps if key[0] <= self._end_of(key[1]))
+        newest = kept[-1][0] if kept else 0
+        chosen = {key[0]: key[1] for key in kept if key[0] < newest or self._is_complete(key)}
         shown = sorted(chosen.items())
-        if shown and not self._is_complete(shown[-1]):
-            shown.pop()
         self._complete.update(shown)
-        return tuple(DumpFiles(i, b, {k: tuple(p) for k, p in self._listing.dumps[i, b].items()}) for i, b in shown)
+        return tuple(
+            DumpFiles(*key, {k: tuple(sorted(p)) for k, p in self._listing.dumps[key].items()}) for key in shown
+        )
 
     def _end_of(self, branch: int) -> float:
+        """The last iteration that is shown of a branch; of one that run.json does not know yet, none."""
+        if branch >= len(self.info.branches):
+            return -1
         later = self.info.branches[branch + 1 :]
         return min((x.start for x in later), default=float("inf"))
+
+    def _is_newest(self, branch: int) -> bool:
+        return branch == len(self.info.branches) - 1
 
     def _is_complete(self, key: tuple[int, int]) -> bool:
         if key in self._complete:
@@ -362,6 +371,18 @@ def _list_array(rows: list[npt.NDArray[Any]], kind: pa.DataType) -> pa.ListArray
 def _predictions(columns: Columns) -> Predictions:
     found = {name: columns.numpy(name) for name in columns.arrays}
     return Predictions(found["predicted"], found["probability"], found.get("loss"), found.get("sample"))
+
+
+def _misfit(piece: Predictions, samples: int) -> str:
+    """What is wrong with one file's predictions for a run of so many samples; empty if nothing is."""
+    if not np.issubdtype(piece.predicted.dtype, np.signedinteger):
+        return f"must hold signed integers as predicted classes. It holds {piece.predicted.dtype}."
+    if piece.samples is None:
+        count = len(piece.predicted)
+        return "" if count == samples else f"must have {samples} samples. It has {count}."
+    if not len(piece.samples) or (piece.samples.min() >= 0 and piece.samples.max() < samples):
+        return ""
+    return f"must name samples in 0..{samples - 1}. It names {piece.samples.min()} to {piece.samples.max()}."
 
 
 def _merge(pieces: list[Predictions], samples: int) -> Predictions:

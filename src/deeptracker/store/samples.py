@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image
 
+from deeptracker.errors import LogFileError
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import decode_columns, encode_columns
 
@@ -94,6 +95,31 @@ def read_samples(blobs: Blobs) -> Samples | None:
     return Samples(ids, columns.numpy("label").copy(), about["classes"], about["has_pictures"])
 
 
+def damaged_samples(blobs: Blobs) -> dict[str, str]:
+    """For each file of the samples that cannot be read, by path, one sentence that says what is wrong with it."""
+    wrong = {}
+    samples = None
+    try:
+        samples = read_samples(blobs)
+    except LogFileError as error:
+        wrong[_LABELS] = str(error)
+    if samples is None or not samples.has_pictures:
+        return wrong
+    for first in range(0, len(samples.labels), PICTURES_PER_FILE):
+        path = _pictures_path(first // PICTURES_PER_FILE)
+        held = min(PICTURES_PER_FILE, len(samples.labels) - first)
+        try:
+            found = len(_read_pictures(blobs, path))
+        except FileNotFoundError:
+            wrong[path] = f"{blobs.name(path)} must be there: the samples have pictures. It is missing."
+        except LogFileError as error:
+            wrong[path] = str(error)
+        else:
+            if found != held:
+                wrong[path] = f"{blobs.name(path)} must hold {held} pictures. It holds {found}."
+    return wrong
+
+
 class Pictures:
     """Reads pictures by sample; the files last used are kept in memory."""
 
@@ -106,9 +132,7 @@ class Pictures:
         """The encoded picture of a sample; FileNotFoundError or LogFileError if it cannot be read."""
         part, row = divmod(sample, PICTURES_PER_FILE)
         if part not in self._kept:
-            path = _pictures_path(part)
-            columns = decode_columns(self._blobs.get(path), "pictures", place=self._blobs.name(path))
-            self._kept[part] = columns.arrays["picture"]
+            self._kept[part] = _read_pictures(self._blobs, _pictures_path(part))
             if len(self._kept) > self._files_kept:
                 self._kept.popitem(last=False)
         picture: bytes = self._kept[part][row].as_py()
@@ -132,6 +156,10 @@ def encode_picture(pixels: npt.NDArray[np.uint8]) -> bytes:
     else:
         image.save(sink, "JPEG", quality=88)
     return sink.getvalue()
+
+
+def _read_pictures(blobs: Blobs, path: str) -> pa.Array:
+    return decode_columns(blobs.get(path), "pictures", place=blobs.name(path)).arrays["picture"]
 
 
 def _pictures_path(part: int) -> str:
