@@ -25,6 +25,7 @@ def needed_measures(measure: str) -> tuple[str, ...]:
     return (measure, _MEAN_OF[measure]) if measure in _MEAN_OF else (measure,)
 
 
+@np.errstate(invalid="ignore")  # infinities of both signs, in training that diverges, give NaN
 def pool(measure: str, filters: Measures, weights: NDArray[np.int64]) -> float:
     """One measure of all filters together: float32 (filters,) each, `weights` (filters,) the weights of each filter.
 
@@ -54,9 +55,9 @@ def pool(measure: str, filters: Measures, weights: NDArray[np.int64]) -> float:
 
 
 def normalised(values: NDArray[np.float32], by: Normalisation | None) -> NDArray[np.float32]:
-    """Divide float32 (filters, dumps) by the largest magnitude of each filter, of each iteration, or of all.
+    """Divide float32 (filters, dumps) by the largest finite magnitude of each filter, of each iteration, or of all.
 
-    None changes nothing; where all is 0 the result is 0; NaN stays. Raises ValueError for another `by`.
+    None changes nothing; where all is 0 the result is 0; NaN and infinities stay. Raises ValueError for another `by`.
 
     >>> normalised(np.array([[1, -2], [0, 0]], np.float32), "filter").tolist()
     [[0.5, -1.0], [0.0, 0.0]]
@@ -66,6 +67,7 @@ def normalised(values: NDArray[np.float32], by: Normalisation | None) -> NDArray
     axes: dict[str, int | None] = {"filter": 1, "iteration": 0, "global": None}
     if by not in axes:
         raise ValueError(f"normalise must be None, 'filter', 'iteration' or 'global'. Got {by!r}.")
-    size = np.nanmax(np.abs(values), axis=axes[by], keepdims=True, initial=0)
+    finite = np.isfinite(values)
+    size = np.max(np.abs(values), axis=axes[by], keepdims=True, initial=0, where=finite)
     scaled = np.divide(values, size, out=np.zeros_like(values), where=size > 0)
-    return np.where(np.isnan(values), np.float32(np.nan), scaled)
+    return np.where(finite, scaled, values)

@@ -1,7 +1,9 @@
 """What do the scalars that were logged every iteration say of the dumps? (paper, 8.1)
 
-1. A stage of training ends where the learning rate changes by a factor of more than 1.5 from one iteration to the next:
-   steps and restarts count, a smooth schedule (warm-up, cosine) does not. Both ends of a stage are told.
+1. A stage of training ends where the learning rate jumps: changes by a factor of more than 1.5 from one iteration to
+   the next. Near 0 smooth schedules do so as well (the second step of a warm-up doubles the rate, the end of a cosine
+   quarters it), but little by little: a large change that goes on from a smaller one in the same direction, at most
+   three times as large, is no jump. Steps and restarts are. Both ends of a stage are told.
 2. The training error at a dump is the mean of what was logged since the dump before. People log it under several
    names, as error or accuracy, as a share or in percent.
 """
@@ -16,6 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 JUMP_FACTOR = 1.5
+SMOOTH_GROWTH = 3.0
+"""The last changes of a cosine, as logarithms of their factors: 0.45, 0.58, 0.81, 1.39, each at most 1.7 times the one
+before. A step of 10 (2.30) after even a steep exponential decay (0.4) is more than 5 times."""
+LARGEST_CHANGE = 3.5
+"""A change to 0 counts as this, so that the end of a cosine, 3 times its change before, is smooth."""
 ERROR_NAMES = ("train_error", "training_error", "error")
 ACCURACY_NAMES = ("train_accuracy", "training_accuracy", "accuracy", "train_acc", "acc")
 
@@ -42,16 +49,31 @@ def learning_rate_stages(iterations: NDArray[np.int64], lr: NDArray[np.float64])
     iterations, lr = iterations[known], lr[known]
     if not len(lr):
         return []
-    # A rate of 0 (some warm-ups begin there) has no ratio; the smallest float keeps the comparison defined.
-    size = np.maximum(np.abs(lr), np.finfo(np.float64).tiny)
-    ratio = np.maximum(size[1:] / size[:-1], size[:-1] / size[1:])
-    jumps = (ratio > JUMP_FACTOR) & (size[:-1] > np.finfo(np.float64).tiny)
-    starts = np.concatenate([[0], np.flatnonzero(jumps) + 1])
+    starts = np.concatenate([[0], _jumps(np.abs(lr)) + 1])
     ends = np.concatenate([starts[1:] - 1, [len(lr) - 1]])
     return [
         Stage(int(iterations[a]), int(iterations[b]), float(lr[a]), float(lr[b]))
         for a, b in zip(starts, ends, strict=True)
     ]
+
+
+def _jumps(lr: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Rows after which the rate jumps. Leaving the 0 that some warm-ups begin with is no jump."""
+    begun = np.maximum.accumulate(lr)[:-1] > 0
+    changed = np.flatnonzero((lr[1:] != lr[:-1]) & begun)
+    # A rate of 0 has no logarithm: a change to or from it counts as one as large as any.
+    logs = np.log(np.maximum(lr, np.finfo(np.float64).tiny))
+    steps = np.clip(logs[changed + 1] - logs[changed], -LARGEST_CHANGE, LARGEST_CHANGE)
+    smooth = np.abs(steps) <= np.log(JUMP_FACTOR) + 1e-9  # the third step of a warm-up is by 1.5, give or take rounding
+    large = np.flatnonzero(~smooth)
+    for rows, neighbour in ((large, -1), (large[::-1], 1)):
+        for row in rows:
+            beside = row + neighbour
+            if 0 <= beside < len(steps) and smooth[beside]:
+                same_way = steps[row] * steps[beside] > 0
+                smooth[row] |= same_way and abs(steps[row]) <= SMOOTH_GROWTH * abs(steps[beside])
+    jumps: NDArray[np.intp] = changed[~smooth]
+    return jumps
 
 
 def training_error(rows: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
@@ -66,7 +88,8 @@ def training_error(rows: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     for names, is_error in ((ERROR_NAMES, True), (ACCURACY_NAMES, False)):
         for name in names:
             if name in rows:
-                values = rows[name] / 100 if np.nanmax(rows[name], initial=0) > 1.5 else rows[name]
+                finite = rows[name][np.isfinite(rows[name])]
+                values = rows[name] / 100 if finite.max(initial=0) > 1.5 else rows[name]
                 return values if is_error else 1 - values
     return np.full(len(rows["iteration"]), np.nan)
 
@@ -82,9 +105,11 @@ def means_since_last(
     [nan, 0.375]
     """
     known = ~np.isnan(values)
-    sums = np.concatenate([[0.0], np.cumsum(values[known])])
-    last = np.searchsorted(iterations[known], dumps, side="right")
-    first = np.concatenate([[0], last[:-1]]) if len(last) else last
+    # Summed dump by dump, not as differences of running sums: one infinite value would spoil all dumps after it.
+    dump = np.searchsorted(dumps, iterations[known], side="left")
+    sums = np.bincount(dump, values[known], len(dumps) + 1)[: len(dumps)]
     with np.errstate(invalid="ignore"):
-        means: NDArray[np.float32] = ((sums[last] - sums[first]) / (last - first)).astype(np.float32)
+        means: NDArray[np.float32] = (sums / np.bincount(dump, minlength=len(dumps) + 1)[: len(dumps)]).astype(
+            np.float32
+        )
     return means
