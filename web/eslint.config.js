@@ -4,7 +4,12 @@ import ts from 'typescript-eslint';
 import svelteConfig from './svelte.config.js';
 
 const kernelMayNotImport = {
-  patterns: [{ group: ['**/marks/**', '**/views/**', 'svelte', 'svelte/*'], message: 'kernel imports nothing above it.' }],
+  patterns: [
+    {
+      group: ['**/marks/**', '**/views/**', 'svelte', 'svelte/*'],
+      message: 'kernel imports nothing above it.',
+    },
+  ],
 };
 const marksMayNotImport = {
   patterns: [{ group: ['**/views/**', 'svelte', 'svelte/*'], message: 'marks import the kernel only.' }],
@@ -19,6 +24,8 @@ export default ts.config(
     files: ['**/*.svelte', '**/*.svelte.ts'],
     languageOptions: { parserOptions: { parser: ts.parser, extraFileExtensions: ['.svelte'], svelteConfig } },
   },
+  // Collections made and read inside one derivation need no reactivity; the rule cannot tell them apart.
+  { rules: { 'svelte/prefer-svelte-reactivity': 'off' } },
   { files: ['src/kernel/**'], rules: { 'no-restricted-imports': ['error', kernelMayNotImport] } },
   { files: ['src/marks/**'], rules: { 'no-restricted-imports': ['error', marksMayNotImport] } },
   {

@@ -38,7 +38,12 @@ async function ask(endpoint: string, { signal, onProgress }: Asking): Promise<Ar
     response = await fetch(endpoint, { signal, headers: { Accept: '*/*' } });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new SourceError('The server does not answer.', endpoint, 0, 'Is `deeptracker serve` still running?');
+    throw new SourceError(
+      'The server does not answer.',
+      endpoint,
+      0,
+      'Is `deeptracker serve` still running?',
+    );
   }
   if (!response.ok) throw await failureOf(response, endpoint);
   return onProgress ? received(response, onProgress) : response.arrayBuffer();
@@ -94,8 +99,15 @@ function since(held: Cursor | null): Query {
   return held && held.iteration >= 0 ? { since: held.iteration, branch: held.branch } : {};
 }
 
-function grown<T extends Cells>(held: Columns<T> | undefined, rows: number, first: number, block: T): Columns<T> {
-  return held && held.rows === rows && first <= held.length ? held.splice(first, block) : Columns.of(rows, block);
+function grown<T extends Cells>(
+  held: Columns<T> | undefined,
+  rows: number,
+  first: number,
+  block: T,
+): Columns<T> {
+  return held && held.rows === rows && first <= held.length
+    ? held.splice(first, block)
+    : Columns.of(rows, block);
 }
 
 export class HttpSource implements DataSource {

@@ -74,7 +74,8 @@ export function axisTicks(axis: Axis, gap = 78): Tick[] {
   for (const iteration of values.length ? values : [first]) {
     const x = xOf(axis, positionOf(iterations, iteration));
     if (x < axis.x0 - 1 || x > axis.x0 + axis.width + 1) continue;
-    if (out.length === 0 || x - out[out.length - 1].x >= gap * 0.6) out.push({ x, iteration, label: label(iteration) });
+    if (out.length === 0 || x - out[out.length - 1].x >= gap * 0.6)
+      out.push({ x, iteration, label: label(iteration) });
   }
   return out;
 }
@@ -82,7 +83,8 @@ export function axisTicks(axis: Axis, gap = 78): Tick[] {
 function tickLabel(values: readonly number[]): (iteration: number) => string {
   const step = values.length > 1 ? values[1] - values[0] : 1;
   const largest = values[values.length - 1] ?? 0;
-  if (largest >= 1e6 && step % 1e4 === 0) return (v) => (v === 0 ? '0' : v < 1e6 ? `${v / 1e3}k` : `${v / 1e6}M`);
+  if (largest >= 1e6 && step % 1e4 === 0)
+    return (v) => (v === 0 ? '0' : v < 1e6 ? `${v / 1e3}k` : `${v / 1e6}M`);
   if (largest >= 1e4 && step % 100 === 0) return (v) => (v === 0 ? '0' : `${v / 1e3}k`);
   return (v) => v.toLocaleString('en-US');
 }

@@ -138,3 +138,14 @@ export function cellOf(share: number): number {
 export function shareOf(cell: number): number {
   return cell === 0 ? Number.NaN : (cell - 1) / 254;
 }
+
+/**
+ * The share of a class of `size` samples behind a cell. 255 steps name the exact count as long as the class has fewer
+ * samples than half as many; `count` is null for larger classes.
+ */
+export function countedShare(cell: number, size: number): { share: number; count: number | null } {
+  const share = shareOf(cell);
+  if (Number.isNaN(share) || size < 1 || size > 127) return { share, count: null };
+  const count = Math.round(share * size);
+  return { share: count / size, count };
+}

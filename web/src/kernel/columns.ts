@@ -23,7 +23,9 @@ export class Columns<T extends Cells> {
   splice(first: number, block: T): Columns<T> {
     const added = this.rows > 0 ? block.length / this.rows : 0;
     if (first < 0 || first > this.length || !Number.isInteger(added)) {
-      throw new RangeError(`columns must continue at 0..${this.length}. Got ${first} with ${block.length} cells.`);
+      throw new RangeError(
+        `columns must continue at 0..${this.length}. Got ${first} with ${block.length} cells.`,
+      );
     }
     const length = first + added;
     if (first === this.length && added === 0) return this;
@@ -51,4 +53,28 @@ export class Columns<T extends Cells> {
   at(row: number, column: number): number {
     return this.data[row * this.stride + column];
   }
+}
+
+/**
+ * Mean of groups of rows, cell by cell, for columns that the server's own curves do not reach yet. Missing cells (0) do
+ * not count.
+ */
+export function groupMeans(
+  cells: Columns<Uint8Array>,
+  group: ArrayLike<number>,
+  groups: number,
+  from: number,
+): Uint8Array<ArrayBuffer> {
+  const count = Math.max(0, cells.length - from);
+  const sums = new Float64Array(groups * count);
+  const known = new Int32Array(groups * count);
+  for (let row = 0; row < cells.rows; row++) {
+    for (let i = 0; i < count; i++) {
+      const cell = cells.at(row, from + i);
+      if (cell === 0) continue;
+      sums[group[row] * count + i] += cell;
+      known[group[row] * count + i]++;
+    }
+  }
+  return Uint8Array.from(sums, (sum, i) => (known[i] ? Math.round(sum / known[i]) : 0));
 }

@@ -57,7 +57,8 @@ export function decodeFrame(buffer: ArrayBuffer): Frame {
 
 function viewOf(buffer: ArrayBuffer, payload: number, entry: ArrayEntry): FrameArray {
   const kind = KINDS[entry.dtype as keyof typeof KINDS];
-  if (!kind) throw new FrameError(`array ${entry.name} has dtype ${entry.dtype}, which this page cannot read.`);
+  if (!kind)
+    throw new FrameError(`array ${entry.name} has dtype ${entry.dtype}, which this page cannot read.`);
   const count = entry.shape.reduce((product, n) => product * n, 1);
   const begin = payload + entry.offset;
   if (begin + count * kind.BYTES_PER_ELEMENT > buffer.byteLength) {
@@ -68,6 +69,7 @@ function viewOf(buffer: ArrayBuffer, payload: number, entry: ArrayEntry): FrameA
 
 export function arrayOf(frame: Frame, name: string): FrameArray {
   const found = frame.arrays.get(name);
-  if (!found) throw new FrameError(`the frame has no array ${name}; it has ${[...frame.arrays.keys()].join(', ')}.`);
+  if (!found)
+    throw new FrameError(`the frame has no array ${name}; it has ${[...frame.arrays.keys()].join(', ')}.`);
   return found;
 }

@@ -42,7 +42,13 @@ function flipsOfRow(cells: Uint8Array, row: number, out: Flip[]): void {
   for (let d = 1; d <= cells.length; d++) {
     if (d < cells.length && cells[d] === cells[begin]) continue;
     if (previous > 0 && cells[begin] !== 0) {
-      out.push({ row, dump: begin, before: previous, after: d - begin, becameCorrect: cells[begin] === CORRECT });
+      out.push({
+        row,
+        dump: begin,
+        before: previous,
+        after: d - begin,
+        becameCorrect: cells[begin] === CORRECT,
+      });
     }
     previous = cells[begin] === 0 ? 0 : d - begin;
     begin = d;

@@ -58,7 +58,8 @@ const LONGEST_LIST = 5000;
 export function encode(view: View): string {
   const query: string[] = [];
   const put = (key: string, value: string | number | null, unless: string | number | null) => {
-    if (value !== unless && value !== null) query.push(`${key}=${encodeURIComponent(value).replaceAll('%2F', '/')}`);
+    if (value !== unless && value !== null)
+      query.push(`${key}=${encodeURIComponent(value).replaceAll('%2F', '/')}`);
   };
   put('run', view.run, null);
   put('k', view.k, DEFAULTS.k);
@@ -106,7 +107,7 @@ export function decode(search: string): View {
 export function encodeList(values: readonly number[]): string {
   const sorted = [...new Set(values)].sort((a, b) => a - b);
   const parts: string[] = [];
-  for (let i = 0; i < sorted.length; ) {
+  for (let i = 0; i < sorted.length;) {
     let j = i;
     while (j + 1 < sorted.length && sorted[j + 1] === sorted[j] + 1) j++;
     parts.push(j > i ? `${sorted[i]}-${sorted[j]}` : `${sorted[i]}`);
@@ -140,7 +141,11 @@ function oneOf<T extends string>(text: string | null, allowed: readonly T[], fal
   return allowed.find((value) => value === text) ?? fallback;
 }
 
-function decodeSpan(text: string | null, mark: string, valid: (a: number, b: number) => boolean): Span | null {
+function decodeSpan(
+  text: string | null,
+  mark: string,
+  valid: (a: number, b: number) => boolean,
+): Span | null {
   const parts = (text ?? '').split(mark).map(natural);
   const [a, b] = parts;
   if (parts.length !== 2 || a === null || b === null || a === undefined || b === undefined) return null;

@@ -14,7 +14,8 @@ export function drawErrorLine(
   const last = Math.min(values.length, Math.ceil(axis.d1));
   let points: number[] = [];
   const flush = () => {
-    if (points.length === 2) surface.rect(points[0] - 1.5, points[1] - 1.5, 3, 3, { fill: style.stroke, radius: 1.5 });
+    if (points.length === 2)
+      surface.rect(points[0] - 1.5, points[1] - 1.5, 3, 3, { fill: style.stroke, radius: 1.5 });
     else if (points.length > 2) surface.line(points, { width: 1.5, ...style });
     points = [];
   };

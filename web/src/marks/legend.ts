@@ -5,7 +5,9 @@ import type { Surface } from './surface.ts';
 export function drawRamp(surface: Surface, ramp: Ramp, x: number, y: number, w: number, h: number): void {
   const steps = 48;
   for (let i = 0; i < steps; i++) {
-    surface.rect(x + (i * w) / steps, y, w / steps + 0.4, h, { fill: cssOf(colourAt(ramp, (i + 0.5) / steps)) });
+    surface.rect(x + (i * w) / steps, y, w / steps + 0.4, h, {
+      fill: cssOf(colourAt(ramp, (i + 0.5) / steps)),
+    });
   }
 }
 

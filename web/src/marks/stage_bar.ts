@@ -30,7 +30,13 @@ function place(axis: Axis, stages: readonly Stage[]): Placed[] {
 }
 
 /** A bar a stage and its learning rate, as far as there is room for it. */
-export function drawStageBar(surface: Surface, axis: Axis, theme: Theme, stages: readonly Stage[], y: number): void {
+export function drawStageBar(
+  surface: Surface,
+  axis: Axis,
+  theme: Theme,
+  stages: readonly Stage[],
+  y: number,
+): void {
   let free = Number.NEGATIVE_INFINITY;
   for (const { x0, x1, index, stage } of place(axis, stages)) {
     if (x1 - x0 < 0.5) continue;

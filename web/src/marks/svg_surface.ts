@@ -43,7 +43,8 @@ export class SvgSurface implements Surface {
   }
 
   pixels(pixels: Pixels, x: number, y: number, w: number, h: number): void {
-    if (pixels.width > 0 && pixels.height > 0) this.#image(canvasOf(pixels).toDataURL('image/png'), x, y, w, h);
+    if (pixels.width > 0 && pixels.height > 0)
+      this.#image(canvasOf(pixels).toDataURL('image/png'), x, y, w, h);
   }
 
   picture(image: HTMLImageElement, x: number, y: number, w: number, h: number): void {

@@ -27,6 +27,12 @@ export function drawGlyph(surface: Surface, theme: Theme, glyph: Glyph, middle: 
   if (glyph.members.length > 1) drawMemberCount(surface, theme, glyph, middle);
 }
 
+/** Where a stripe is too thin for a triangle, a tick says that there is an anomaly. */
+export function drawThinGlyph(surface: Surface, theme: Theme, glyph: Glyph, y: number, h: number): void {
+  surface.rect(glyph.x - 1.5, y, 3, h, { fill: theme.triangleEdge });
+  surface.rect(glyph.x - 0.5, y + 0.5, 1, h - 1, { fill: theme.triangle });
+}
+
 function drawMemberCount(surface: Surface, theme: Theme, glyph: Glyph, middle: number): void {
   const label = String(glyph.members.length);
   const x = glyph.x + halfWidth(Math.max(glyph.left, glyph.right)) + 1;

@@ -46,7 +46,13 @@ function pixelsRowOf(scene: Scene, cls: number): (Row & { kind: 'pixels' }) | nu
   return null;
 }
 
-function drawSampleOutline(surface: Surface, scene: Scene, cls: number, position: number, stroke: string): void {
+function drawSampleOutline(
+  surface: Surface,
+  scene: Scene,
+  cls: number,
+  position: number,
+  stroke: string,
+): void {
   const row = pixelsRowOf(scene, cls);
   if (!row || position < 0) return;
   const h = sampleHeight(row);
@@ -97,7 +103,8 @@ function drawHoveredRow(surface: Surface, scene: Scene, hover: Hover): void {
   if (row.kind === 'flips') return;
   drawOutline(surface, theme, axis.x0 - 0.5, y - 0.5, axis.width + 1, row.h + 1, theme.highlight);
   if (row.kind === 'class' && row.thin) drawThinLabel(surface, scene, scene.names[row.cls], y + row.h / 2);
-  if (hover.glyph && row.kind === 'class') drawGlyph(surface, theme, hover.glyph, y + row.h / 2, theme.highlight);
+  if (hover.glyph && row.kind === 'class')
+    drawGlyph(surface, theme, hover.glyph, y + row.h / 2, theme.highlight);
   if (hover.dump !== null) {
     const w = Math.max(2, pixelsPerDump(axis));
     surface.frame(xOf(axis, hover.dump + 0.5) - w / 2, y, w, row.h, { stroke: theme.highlight, width: 1 });

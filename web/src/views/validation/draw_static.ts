@@ -10,7 +10,7 @@ import { drawPixelChart } from '../../marks/pixel_chart.ts';
 import { drawStageBar, drawStageDashes } from '../../marks/stage_bar.ts';
 import { drawStripes } from '../../marks/stripes.ts';
 import type { Surface } from '../../marks/surface.ts';
-import { drawGlyph } from '../../marks/triangles.ts';
+import { drawGlyph, drawThinGlyph } from '../../marks/triangles.ts';
 import { HEAD, sampleHeight, screenY, type OpenedFacts, type Scene } from './scene.ts';
 
 /** The picture without anything that follows the pointer. */
@@ -19,7 +19,8 @@ export function drawStatic(surface: Surface, scene: Scene): void {
   const bottom = scene.axisY;
   surface.clipped(0, HEAD.height, scene.width, bottom - HEAD.height, () => {
     const top = scene.scroll;
-    for (const row of rowsBetween(scene.layout, top, top + bottom - HEAD.height)) drawRow(surface, scene, row);
+    for (const row of rowsBetween(scene.layout, top, top + bottom - HEAD.height))
+      drawRow(surface, scene, row);
   });
   drawStageDashes(surface, scene.axis, scene.theme, scene.stages, HEAD.chartY, bottom);
   surface.clipped(0, HEAD.height, scene.width, bottom - HEAD.height, () => drawAllGlyphs(surface, scene));
@@ -46,8 +47,9 @@ function drawHead(surface: Surface, scene: Scene): void {
     surface.text(`${label} ${percentText(value)}`, x, y, { size: 10.5, fill });
   };
   const at = (share: number) => HEAD.chartY + HEAD.chartH * (1 - share);
-  const v = validation[validation.length - 1] ?? Number.NaN;
-  const t = training[training.length - 1] ?? Number.NaN;
+  const last = Math.min(validation.length, Math.ceil(axis.d1)) - 1;
+  const v = validation[last] ?? Number.NaN;
+  const t = training[last] ?? Number.NaN;
   const above = v >= t ? -1 : 1;
   const both = !Number.isNaN(v) && !Number.isNaN(t);
   const clash = both ? Math.max(0, 13 - Math.abs(at(v) - at(t))) / 2 : 0;
@@ -61,7 +63,8 @@ function drawRow(surface: Surface, scene: Scene, row: Row): void {
   else if (row.kind === 'class') drawClassRow(surface, scene, row, y);
   else {
     const opened = scene.opened(row.cls);
-    if (!opened) surface.rect(scene.axis.x0, y, scene.axis.width, row.h, { fill: scene.theme.skeleton, radius: 2 });
+    if (!opened)
+      surface.rect(scene.axis.x0, y, scene.axis.width, row.h, { fill: scene.theme.skeleton, radius: 2 });
     else if (row.kind === 'flips') drawFlipsRow(surface, scene, row, opened, y);
     else if (row.kind === 'pixels') drawPixelsRow(surface, scene, row, opened, y);
     else drawTakenRow(surface, scene, row, opened, y);
@@ -69,7 +72,9 @@ function drawRow(surface: Surface, scene: Scene, row: Row): void {
 }
 
 function drawChevron(surface: Surface, scene: Scene, x: number, y: number, open: boolean): void {
-  const points = open ? [x - 3.5, y - 2, x, y + 2, x + 3.5, y - 2] : [x - 2, y - 3.5, x + 2, y, x - 2, y + 3.5];
+  const points = open
+    ? [x - 3.5, y - 2, x, y + 2, x + 3.5, y - 2]
+    : [x - 2, y - 3.5, x + 2, y, x - 2, y + 3.5];
   surface.line(points, { stroke: scene.theme.ink2, width: 1.4 });
 }
 
@@ -93,7 +98,10 @@ function drawClusterRow(surface: Surface, scene: Scene, row: ClusterRow, y: numb
   const x = axis.x0 + axis.width + 12;
   surface.text(`final ${percentText(facts.final)}`, x, middle, { size: 10.5, fill: theme.ink2 });
   if (scene.view.anomalies && scene.anomalies && axis.x0 > 210) {
-    surface.text(countText(facts.anomalies, 'anomaly', 'anomalies'), x + 72, middle, { size: 10.5, fill: theme.ink3 });
+    surface.text(countText(facts.anomalies, 'anomaly', 'anomalies'), x + 72, middle, {
+      size: 10.5,
+      fill: theme.ink3,
+    });
   }
 }
 
@@ -105,13 +113,19 @@ function drawClassRow(surface: Surface, scene: Scene, row: ClassRow, y: number):
   const { theme, axis } = scene;
   const cells = scene.classCells;
   if (cells) {
-    drawStripes(surface, axis, theme, { ...stripeSource(cells), lut: scene.errorLut }, [{ row: row.cls, y, h: row.h }]);
+    drawStripes(surface, axis, theme, { ...stripeSource(cells), lut: scene.errorLut }, [
+      { row: row.cls, y, h: row.h },
+    ]);
   }
   if (row.thin) return;
   const middle = y + row.h / 2;
   drawChevron(surface, scene, 46, middle, row.open);
   const name = shortened(scene.names[row.cls], Math.floor((axis.x0 - 58 - 46) / 6));
-  surface.text(name, 58, middle, { size: 10.5, weight: row.open ? 600 : 400, fill: row.open ? theme.ink : theme.ink2 });
+  surface.text(name, 58, middle, {
+    size: 10.5,
+    weight: row.open ? 600 : 400,
+    fill: row.open ? theme.ink : theme.ink2,
+  });
   const final = percentText(scene.final[row.cls]);
   surface.text(final, axis.x0 - 10, middle, { size: 10.5, fill: theme.ink2, anchor: 'end' });
   const found = scene.anomalies?.get(row.cls)?.length ?? 0;
@@ -126,15 +140,20 @@ function drawAllGlyphs(surface: Surface, scene: Scene): void {
   if (!scene.view.anomalies || !scene.anomalies) return;
   const top = scene.scroll;
   for (const row of rowsBetween(scene.layout, top, top + scene.axisY - HEAD.height)) {
-    if (row.kind !== 'class' || row.thin) continue;
-    const middle = screenY(scene, row.y) + row.h / 2;
-    for (const glyph of glyphsOf(scene, row.cls)) drawGlyph(surface, scene.theme, glyph, middle, scene.theme.triangle);
+    if (row.kind !== 'class') continue;
+    const y = screenY(scene, row.y);
+    for (const glyph of glyphsOf(scene, row.cls)) {
+      if (row.thin) drawThinGlyph(surface, scene.theme, glyph, y, row.h);
+      else drawGlyph(surface, scene.theme, glyph, y + row.h / 2, scene.theme.triangle);
+    }
   }
 }
 
 export function glyphsOf(scene: Scene, cls: number) {
   const { axis } = scene;
-  const shown = (scene.anomalies?.get(cls) ?? []).filter((a) => a.dump >= Math.floor(axis.d0) && a.dump < axis.d1);
+  const shown = (scene.anomalies?.get(cls) ?? []).filter(
+    (a) => a.dump >= Math.floor(axis.d0) && a.dump < axis.d1,
+  );
   return mergeGlyphs(shown, (dump) => centreOf(axis, dump), scene.view.th / 100);
 }
 
@@ -185,9 +204,13 @@ function drawTakenRow(surface: Surface, scene: Scene, row: TakenRow, opened: Ope
   const fit = Math.floor((axis.x0 - 10 - (row.index === 0 ? 112 : 62)) / 5.6);
   surface.text(shortened(name, fit), axis.x0 - 10, middle, { size: 10, fill: theme.ink2, anchor: 'end' });
   const cells = takenCells(counts[row.index], known);
-  drawStripes(surface, axis, theme, { data: cells, stride: cells.length, length: cells.length, lut: scene.countLut }, [
-    { row: 0, y, h: row.h },
-  ]);
+  drawStripes(
+    surface,
+    axis,
+    theme,
+    { data: cells, stride: cells.length, length: cells.length, lut: scene.countLut },
+    [{ row: 0, y, h: row.h }],
+  );
   const now = counts[row.index][counts[row.index].length - 1] ?? 0;
   surface.text(`now ${now}`, axis.x0 + axis.width + 12, middle, { size: 10, fill: theme.ink3 });
 }

@@ -91,7 +91,9 @@ export function anomaliesCsv(stage: StageState): string {
     if (!table || !chosen.has(table.dump[i])) continue;
     const cls = table.cls[i];
     const scores = [table.left[i], table.right[i], table.pending[i]].map(round);
-    lines.push(csvLine([cls, stage.data.names[cls], table.dump[i], stage.data.iterations[table.dump[i]], ...scores]));
+    lines.push(
+      csvLine([cls, stage.data.names[cls], table.dump[i], stage.data.iterations[table.dump[i]], ...scores]),
+    );
   }
   return `${lines.join('\n')}\n`;
 }
@@ -104,7 +106,9 @@ export function predictionsCsv(stage: StageState, cls: number): string {
   const lines = [csvLine(['sample', 'name', 'true', ...dumps.map((d) => stage.data.iterations[d])])];
   for (const row of entry?.order(stage.store.v.rows) ?? []) {
     if (!value) break;
-    const cells = dumps.map((d) => (d < value.labels.length && value.labels.at(row, d) >= 0 ? value.labels.at(row, d) : null));
+    const cells = dumps.map((d) =>
+      d < value.labels.length && value.labels.at(row, d) >= 0 ? value.labels.at(row, d) : null,
+    );
     lines.push(csvLine([value.samples[row], value.names[row] ?? '', cls, ...cells]));
   }
   return `${lines.join('\n')}\n`;

@@ -57,8 +57,17 @@ export class KeyboardCursor {
   #cursor(): Hover {
     const held = this.#stage.hover;
     if (held && held.dump !== null && held.area !== 'none') return held;
-    const dump = Math.max(Math.ceil(this.#stage.zoom[0]), Math.min(this.#stage.data.dumps, this.#stage.zoom[1]) - 1);
-    return { area: 'rows', dump, row: held?.row ?? this.#stage.layout.rows[0] ?? null, position: null, glyph: null };
+    const dump = Math.max(
+      Math.ceil(this.#stage.zoom[0]),
+      Math.min(this.#stage.data.dumps, this.#stage.zoom[1]) - 1,
+    );
+    return {
+      area: 'rows',
+      dump,
+      row: held?.row ?? this.#stage.layout.rows[0] ?? null,
+      position: null,
+      glyph: null,
+    };
   }
 
   #setDump(dump: number): void {
@@ -74,7 +83,9 @@ export class KeyboardCursor {
   #moveDump(step: number): void {
     const held = this.#stage.hover;
     const cursor = this.#cursor();
-    this.#setDump(held?.dump === null || held === null ? (cursor.dump as number) : (cursor.dump as number) + step);
+    this.#setDump(
+      held?.dump === null || held === null ? (cursor.dump as number) : (cursor.dump as number) + step,
+    );
   }
 
   /** Through rows, and through the samples of a pixel chart one by one. */

@@ -1,4 +1,11 @@
-import { cellsOf, flipsOf, orderRows, ruleCounts, wrongLabels, type RowOrder } from '../../kernel/predictions.ts';
+import {
+  cellsOf,
+  flipsOf,
+  orderRows,
+  ruleCounts,
+  wrongLabels,
+  type RowOrder,
+} from '../../kernel/predictions.ts';
 import { Part } from '../../part.svelte.ts';
 import type { ClassSamples } from '../../source.ts';
 

@@ -1,6 +1,6 @@
 import { scoreOf, type Anomaly } from '../../kernel/anomalies.ts';
 import { countText, iterationText, percentText, wholePercentText } from '../../kernel/format.ts';
-import { shareOf } from '../../kernel/colour.ts';
+import { countedShare } from '../../kernel/colour.ts';
 import { sampleAt } from './actions.ts';
 import type { Hover } from './hit.ts';
 import type { StageState } from './stage.svelte.ts';
@@ -66,7 +66,7 @@ function classReading(stage: StageState, cls: number, dump: number | null): [str
   const out: [string, string][] = [['Class', stage.data.names[cls] ?? `class ${cls}`]];
   const error = stage.data.classes.value?.error;
   if (dump !== null && error && dump < error.length) {
-    out.push(['Error rate', errorText(shareOf(error.at(cls, dump)), stage.data.info.value?.class_sizes[cls] ?? 0)]);
+    out.push(['Error rate', errorText(error.at(cls, dump), stage.data.info.value?.class_sizes[cls] ?? 0)]);
   }
   const list = stage.data.anomaliesByClass?.get(cls) ?? [];
   const here = list.find((a) => a.dump === dump);
@@ -74,15 +74,18 @@ function classReading(stage: StageState, cls: number, dump: number | null): [str
   return out;
 }
 
-/** Error rates travel in 255 steps, which name the exact count as long as the class has fewer samples than steps. */
-function errorText(share: number, size: number): string {
+function errorText(cell: number, size: number): string {
+  const { share, count } = countedShare(cell, size);
   if (Number.isNaN(share)) return 'not recorded';
-  if (size === 0 || size > 127) return percentText(share);
-  const wrong = Math.round(share * size);
-  return `${percentText(wrong / size)} · ${wrong} of ${size}`;
+  return count === null ? percentText(share) : `${percentText(share)} · ${count} of ${size}`;
 }
 
-function sampleReading(stage: StageState, cls: number, position: number, dump: number | null): [string, string][] {
+function sampleReading(
+  stage: StageState,
+  cls: number,
+  position: number,
+  dump: number | null,
+): [string, string][] {
   const entry = stage.data.opened.get(cls);
   const value = entry?.part.value;
   const sample = sampleAt(stage, cls, position);

@@ -50,7 +50,13 @@ export const HEAD = { chartY: 18, chartH: 74, barY: 100, height: 130 } as const;
 export const AXIS_HEIGHT = 26;
 export const LEGEND_HEIGHT = 26;
 /** Left edge and right gutter of the plot; a narrow stage gets narrower ones. */
-export const MARGINS = { left: 236, right: 210, leftNarrow: 200, rightNarrow: 142, narrowBelow: 1120 } as const;
+export const MARGINS = {
+  left: 236,
+  right: 210,
+  leftNarrow: 200,
+  rightNarrow: 142,
+  narrowBelow: 1120,
+} as const;
 export const THUMBNAIL = { size: 54, gap: 8, pitchY: 72, x: 14 } as const;
 
 export function marginsOf(width: number): { left: number; right: number } {

@@ -1,13 +1,21 @@
 import { scoreOf } from '../../kernel/anomalies.ts';
 import { dumpFrom, nearestDump, type Axis } from '../../kernel/axis.ts';
-import { cellOf, lutOf, shareOf } from '../../kernel/colour.ts';
-import { Columns } from '../../kernel/columns.ts';
+import { cellOf, countedShare, lutOf, shareOf } from '../../kernel/colour.ts';
+import { Columns, groupMeans } from '../../kernel/columns.ts';
 import { layOut, sortClasses, type Layout, type Row } from '../../kernel/layout.ts';
 import type { View } from '../../kernel/view_state.ts';
 import type { Settings } from '../../settings.svelte.ts';
 import type { ViewStore } from '../../view.svelte.ts';
 import type { Hover } from './hit.ts';
-import { AXIS_HEIGHT, HEAD, largestTop, LEGEND_HEIGHT, marginsOf, type OpenedFacts, type Scene } from './scene.ts';
+import {
+  AXIS_HEIGHT,
+  HEAD,
+  largestTop,
+  LEGEND_HEIGHT,
+  marginsOf,
+  type OpenedFacts,
+  type Scene,
+} from './scene.ts';
 import type { ValidationData } from './validation_data.svelte.ts';
 
 export type DumpSpan = readonly [number, number];
@@ -37,7 +45,10 @@ export class StageState {
   readonly final = $derived.by(() => {
     const error = this.data.classes.value?.error;
     const out = new Float32Array(this.data.names.length).fill(Number.NaN);
-    if (error && error.length > 0) for (let c = 0; c < error.rows; c++) out[c] = shareOf(error.at(c, error.length - 1));
+    const sizes = this.data.info.value?.class_sizes ?? [];
+    for (let c = 0; error && error.length > 0 && c < error.rows; c++) {
+      out[c] = countedShare(error.at(c, error.length - 1), sizes[c] ?? 0).share;
+    }
     return out;
   });
 
@@ -46,7 +57,11 @@ export class StageState {
     if (!value) return null;
     const cells = new Uint8Array(value.curves.length);
     for (let i = 0; i < cells.length; i++) cells[i] = cellOf(value.curves[i]);
-    return new Columns(value.k, value.dumps, value.dumps, cells);
+    const curves = new Columns(value.k, value.dumps, value.dumps, cells);
+    // Clusters of a live run are asked for less often than errors: the newest dumps follow from the classes.
+    const error = this.data.classes.value?.error;
+    if (!error || error.length <= value.dumps) return curves;
+    return curves.splice(value.dumps, groupMeans(error, value.assignment, value.k, value.dumps));
   });
 
   readonly #score = $derived.by(() => {
@@ -65,7 +80,8 @@ export class StageState {
   readonly #members: number[][] = $derived.by(() => {
     const value = this.data.clusters.value;
     // Until they are known, empty clusters keep the place of those to come.
-    if (!value) return Array.from({ length: this.data.clusters.failure ? 0 : this.store.v.k }, () => []);
+    const none = this.data.clusters.failure !== null || !this.data.hasPredictions;
+    if (!value) return Array.from({ length: none ? 0 : this.store.v.k }, () => []);
     const groups: number[][] = Array.from({ length: value.k }, () => []);
     value.assignment.forEach((cluster, cls) => groups[cluster]?.push(cls));
     const facts = { names: this.data.names, final: this.final, score: this.#score, place: this.#place };
@@ -84,10 +100,17 @@ export class StageState {
     this.#members.map((classes, cluster) => ({
       classes: classes.length,
       shown: this.#shown[cluster].length,
-      final: this.data.clusters.value?.final[cluster] ?? Number.NaN,
+      final: this.#clusterFinal(cluster),
       anomalies: classes.reduce((sum, cls) => sum + (this.data.anomaliesByClass?.get(cls)?.length ?? 0), 0),
     })),
   );
+
+  #clusterFinal(cluster: number): number {
+    const value = this.data.clusters.value;
+    const cells = this.clusterCells;
+    if (!value || !cells) return Number.NaN;
+    return cells.length > value.dumps ? shareOf(cells.at(cluster, cells.length - 1)) : value.final[cluster];
+  }
 
   readonly bodyHeight = $derived.by(
     () => this.height - HEAD.height - AXIS_HEIGHT - (this.legend ? LEGEND_HEIGHT : 0) - 4,

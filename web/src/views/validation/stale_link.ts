@@ -2,7 +2,10 @@ import type { View } from '../../kernel/view_state.ts';
 import type { ValidationData } from './validation_data.svelte.ts';
 
 /** What a link names and this run does not have: said once, and taken out of the view. Null where all is there. */
-export function missingFromRun(view: View, data: ValidationData): { text: string; change: Partial<View> } | null {
+export function missingFromRun(
+  view: View,
+  data: ValidationData,
+): { text: string; change: Partial<View> } | null {
   const count = data.names.length;
   const samples = data.info.value?.samples ?? 0;
   const change: { -readonly [K in keyof View]?: View[K] } = {};
@@ -11,7 +14,9 @@ export function missingFromRun(view: View, data: ValidationData): { text: string
   if (gone.length > 0) {
     change.classes = view.classes.filter((cls) => cls < count);
     const verb = gone.length === 1 ? 'does' : 'do';
-    words.push(`${gone.length} of ${view.classes.length} classes in this link ${verb} not exist in this run.`);
+    words.push(
+      `${gone.length} of ${view.classes.length} classes in this link ${verb} not exist in this run.`,
+    );
   }
   if (view.anomaly && view.anomaly[0] >= count) {
     change.anomaly = null;

@@ -63,8 +63,9 @@ export class ValidationData {
     this.run = run;
   }
 
+  /** Started, and not one dump yet. */
   get waiting(): boolean {
-    return this.overall.value !== null && this.dumps === 0;
+    return this.info.value?.dumps === 0 && this.dumps === 0;
   }
 
   get hasPredictions(): boolean {
@@ -73,7 +74,8 @@ export class ValidationData {
 
   classOf(sample: number): number {
     const firsts = this.firstSamples;
-    for (let cls = 0; cls + 1 < firsts.length; cls++) if (sample >= firsts[cls] && sample < firsts[cls + 1]) return cls;
+    for (let cls = 0; cls + 1 < firsts.length; cls++)
+      if (sample >= firsts[cls] && sample < firsts[cls + 1]) return cls;
     return -1;
   }
 
@@ -175,12 +177,25 @@ export class ValidationData {
 
   /** Parts that the picture waits for. */
   get settled(): boolean {
-    const parts = [this.info, this.overall, this.classes, this.clusters, this.anomalies, this.counts, this.sample];
-    const asked = !this.info.value || this.waiting || !this.hasPredictions ? [this.info, this.overall] : parts;
+    const parts = [
+      this.info,
+      this.overall,
+      this.classes,
+      this.clusters,
+      this.anomalies,
+      this.counts,
+      this.sample,
+    ];
+    const asked =
+      !this.info.value || this.waiting || !this.hasPredictions ? [this.info, this.overall] : parts;
     const done = (part: { busy: boolean; value: unknown; failure: unknown }) => !part.busy;
-    const known = (part: { value: unknown; failure: unknown }) => part.value !== null || part.failure !== null;
+    const known = (part: { value: unknown; failure: unknown }) =>
+      part.value !== null || part.failure !== null;
     return (
-      asked.every(done) && known(this.info) && known(this.overall) && [...this.opened.values()].every((o) => done(o.part))
+      asked.every(done) &&
+      known(this.info) &&
+      known(this.overall) &&
+      [...this.opened.values()].every((o) => done(o.part))
     );
   }
 

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import {
+  decode,
+  DEFAULTS,
+  encode,
+  encodeList,
+  decodeList,
+  onlyChange,
+  type View,
+} from '../../src/kernel/view_state.ts';
+import { integer, seeded } from '../random.ts';
+
+function anyView(random: () => number): View {
+  const list = () =>
+    [...new Set(Array.from({ length: integer(random, 9) }, () => integer(random, 60)))].sort((a, b) => a - b);
+  const pick = <T>(values: readonly T[]): T => values[integer(random, values.length)];
+  const span = (): readonly [number, number] | null => {
+    const a = integer(random, 1e6);
+    return random() < 0.5 ? null : [a, a + 1 + integer(random, 1e6)];
+  };
+  return {
+    run: pick([null, 'a', 'live/digits', 'ein Lauf & mehr=?#%/ü']),
+    k: 2 + integer(random, 11),
+    win: 2 + integer(random, 59),
+    th: integer(random, 101),
+    anomalies: random() < 0.5,
+    only: random() < 0.5,
+    sort: pick(['hardest', 'name', 'score', 'similarity'] as const),
+    clusters: list(),
+    classes: list(),
+    zoom: span(),
+    brush: span(),
+    marks: list(),
+    sample: random() < 0.5 ? null : integer(random, 1e5),
+    anomaly: random() < 0.5 ? null : [integer(random, 100), integer(random, 1e6)],
+    rows: pick(['similarity', 'label', 'final'] as const),
+    rowHeight: 1 + integer(random, 8),
+  };
+}
+
+describe('encode and decode', () => {
+  it('bring every view back', () => {
+    const random = seeded(3);
+    for (let i = 0; i < 500; i++) {
+      const view = anyView(random);
+      expect(decode(encode(view))).toEqual(view);
+    }
+  });
+
+  it('leave defaults out', () => {
+    expect(encode(DEFAULTS)).toBe('');
+    expect(encode({ ...DEFAULTS, run: 'a/b', k: 7 })).toBe('?run=a/b&k=7');
+    expect(decode('')).toEqual(DEFAULTS);
+  });
+
+  it('clamp numbers and take the default for what has no meaning', () => {
+    expect(decode('?k=99&win=1&th=-4&rh=0')).toMatchObject({ k: 12, win: 2, th: 0, rowHeight: 1 });
+    expect(decode('?k=&win=abc&th=NaN&rh=Infinity&sort=random&rows=__proto__')).toEqual(DEFAULTS);
+    expect(decode('?it=9-3&br=4-4&a=3&s=-1&mark=x.-2.5-1')).toEqual(DEFAULTS);
+    expect(decode('?it=1-2-3&br=1e3-2e3').zoom).toBeNull();
+  });
+
+  it('never throw, whatever the link says', () => {
+    const random = seeded(11);
+    const alphabet = 'runkwithopencbrmak=&?#%.-0123456789eE+/ü\u0000 ';
+    for (let i = 0; i < 2000; i++) {
+      const text = Array.from(
+        { length: integer(random, 60) },
+        () => alphabet[integer(random, alphabet.length)],
+      ).join('');
+      const view = decode(`?${text}`);
+      expect(decode(encode(view))).toEqual(view);
+    }
+    expect(decode('?c=0-999999999999').classes.length).toBeLessThanOrEqual(5000);
+  });
+});
+
+describe('lists', () => {
+  it('are written as ranges', () => {
+    expect(encodeList([40, 3, 4, 5, 5])).toBe('3-5.40');
+    expect(decodeList('3-5.40')).toEqual([3, 4, 5, 40]);
+  });
+});
+
+describe('onlyChange', () => {
+  it('names the one control that was stepped, or none', () => {
+    expect(onlyChange(DEFAULTS, { ...DEFAULTS, k: 5 })).toBe('k');
+    expect(onlyChange(DEFAULTS, { ...DEFAULTS, k: 5, win: 3 })).toBeNull();
+    expect(onlyChange(DEFAULTS, DEFAULTS)).toBeNull();
+  });
+});
