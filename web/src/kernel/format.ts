@@ -77,6 +77,11 @@ export function shortened(text: string, longest: number): string {
   return `${text.slice(0, head)}…${text.slice(text.length - (longest - 1 - head))}`;
 }
 
+/** Keep the end, where the names of samples differ. */
+export function endOf(text: string, longest: number): string {
+  return text.length <= longest ? text : `…${text.slice(text.length - longest + 1)}`;
+}
+
 export function csvLine(cells: readonly (string | number | null)[]): string {
   return cells
     .map((cell) => (cell === null || Number.isNaN(cell) ? '' : String(cell)))

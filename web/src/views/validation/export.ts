@@ -27,7 +27,9 @@ function drawSheet(surface: Surface, scene: Scene, stage: StageState): void {
   drawDynamic(surface, scene, { hover: null, brush: stage.brush, selected: stage.selected, focus: false });
   drawThumbnails(surface, scene);
   const y = scene.axisY + AXIS_HEIGHT + LEGEND_HEIGHT / 2 + 4;
-  drawLegendLine(surface, scene.theme, 18, y);
+  const { win, th } = scene.view;
+  const name = stage.data.info.value?.name ?? stage.data.run;
+  drawLegendLine(surface, scene.theme, 18, y, `${name} · window ${win}, score ≥ ${th} %`);
 }
 
 /** The pictures that the screen shows beside the opened charts, where they are on the screen. */
@@ -38,7 +40,11 @@ function drawThumbnails(surface: Surface, scene: Scene): void {
     if (!image.complete || image.naturalWidth === 0) continue;
     const box = image.getBoundingClientRect();
     const scroll = document.querySelector('.scroller')?.scrollTop ?? 0;
-    surface.picture(image, box.left - canvas.left, box.top - canvas.top + scroll, box.width, box.height);
+    const [x, y] = [box.left - canvas.left, box.top - canvas.top + scroll];
+    surface.picture(image, x, y, box.width, box.height);
+    const name = image.nextElementSibling?.textContent ?? '';
+    const style = { size: 10, fill: scene.theme.ink2, anchor: 'middle' as const };
+    surface.text(name, x + box.width / 2, y + box.height + 7, style);
   }
 }
 
