@@ -24,7 +24,7 @@ STATIC = ROOT / "src" / "deeptracker" / "static"
 NOT_SOURCES = {"node_modules", "README.md", "tests"}
 
 
-class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
+class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Puts the built page into the wheel."""
 
     PLUGIN_NAME = "custom"

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,17 +45,9 @@ NoOpen = Annotated[bool, typer.Option("--no-open", help="Do not open the browser
 def main() -> None:
     """Entry point of the `deeptracker` command."""
     try:
-        app(standalone_mode=False)
+        app()
     except (DeepTrackerError, ValueError, OSError, ImportError) as error:
         fail(error)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
-        err.print("stopped.")
-        sys.exit(130)
-    except typer._click.exceptions.ClickException as misuse:  # typer ships its own click
-        misuse.show()
-        sys.exit(misuse.exit_code)
 
 
 def fail(error: BaseException) -> None:
@@ -100,9 +89,16 @@ def demo(
     from deeptracker.demo.command import record_demo
 
     record_demo(
-        out, dataset=dataset, model=model, epochs=epochs, dumps=dumps, run=run, seed=seed,
-        show=None if no_serve else lambda root, at: _serving(root, at, port=port, opens=not no_open),
-    )  # fmt: skip
+        out,
+        dataset=dataset,
+        model=model,
+        epochs=epochs,
+        dumps=dumps,
+        run=run,
+        seed=seed,
+        port=None if no_serve else port,
+        opens=not no_open,
+    )
 
 
 @app.command()
@@ -157,6 +153,7 @@ def info(run: RunPlace, as_json: AsJson = False) -> None:
     facts: dict[str, Any] = {"name": it.info.name, **summary(it)}
     del facts["curve"], facts["problem"]
     facts |= {
+        "iterations": max(0, facts.pop("iteration")),
         "bytes": it.size_bytes,
         "every": it.info.every,
         "format_version": 1,
@@ -191,22 +188,6 @@ def check(run: RunPlace, as_json: AsJson = False) -> None:
         out.print(f"{dumps} readable, {len(problems)} problems." if problems else f"{dumps}, all whole.")
     if problems:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _serving(root: str, path: str, *, port: int, opens: bool) -> Iterator[Callable[[], None]]:
-    """Serve in the background; gives a function that waits until the user stops it."""
-    from deeptracker.server.serving import Server
-
-    server = Server(root, host="127.0.0.1", port=port, token=None, port_is_wish=True)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    _announce(server.link + path, opens=opens)
-    try:
-        yield thread.join
-    finally:
-        server.stop()
-        thread.join(timeout=5)
 
 
 def _announce(link: str, *, opens: bool) -> None:

@@ -21,8 +21,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
 
 from deeptracker.analysis.leaf_order import optimal_leaf_order
 
@@ -90,6 +88,8 @@ def cluster_curves(curves: ArrayLike, k: int, *, seed: int = 0) -> Clusters:
     distinct, which, weights = _distinct_rows(_interpolated(given[known]))
     k = min(k, len(distinct))
     if k > 1:
+        from sklearn.cluster import KMeans  # takes over a second to import, which `deeptracker ls` need not wait for
+
         means = KMeans(k, n_init=10, random_state=seed).fit(distinct, sample_weight=weights)
         _, labels = np.unique(means.labels_[which], return_inverse=True)
     else:
@@ -128,6 +128,8 @@ def _order_of_distinct(rows: NDArray[np.float64], limit: int) -> tuple[NDArray[n
     if count <= 2:
         return np.arange(count), "optimal leaf order"
     if count > max(limit, DENDROGRAM_ROWS):
+        from sklearn.decomposition import PCA
+
         along = PCA(1, random_state=0).fit_transform(rows)[:, 0]
         text = f"first principal component ({count:,} different rows: a dendrogram would take seconds)"
         return np.argsort(along, kind="stable"), text

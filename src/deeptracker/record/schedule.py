@@ -76,10 +76,11 @@ class PerEpoch:
 
 
 class Chosen:
-    """The iterations given, and no others."""
+    """The iterations given, and no others. `range`s are not written out: they may be endless for practical purposes."""
 
     def __init__(self, iterations: Collection[int]) -> None:
-        self._iterations = iterations
+        ordered = iterations if isinstance(iterations, range) else sorted(iterations)
+        self._iterations = ordered if isinstance(ordered, range) else dict.fromkeys(ordered)
 
     def __str__(self) -> str:
         return f"at {len(self._iterations)} chosen iterations"
@@ -88,7 +89,7 @@ class Chosen:
         return iteration in self._iterations
 
     def next_after(self, iteration: int) -> int | None:
-        return min((i for i in self._iterations if i > iteration), default=None)
+        return next((i for i in self._iterations if i > iteration), None)
 
 
 class Rule:

@@ -30,12 +30,11 @@ class Server:
         port: int,
         token: str | None,
         allowed: tuple[str, ...] = (),
-        port_is_wish: bool = False,
     ) -> None:
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(24)
         access = access_for(host, token, allowed)
-        self._socket = _bind(host, port, port_is_wish)
+        self._socket = _bind(host, port)
         shown = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
         self.link = f"http://{shown}:{self._socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
         self._app = create_app(root, access)
@@ -45,6 +44,10 @@ class Server:
     def run(self) -> None:
         """Serve until stopped, by `stop` or Ctrl+C."""
         self._server.run(sockets=[self._socket])
+
+    def close(self) -> None:
+        """Give the address back without having run."""
+        self._socket.close()
 
     def stop(self) -> None:
         """Ask `run` to return; streams that are open are ended."""
@@ -64,17 +67,16 @@ class _StreamEndingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _bind(host: str, port: int, is_wish: bool) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio switches Nagle's delay off (40 ms an answer) only where it sees TCP.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host.strip("[]"), port))
+        bound.listen()  # whoever follows the link at once waits for the application, and is not refused
     except OSError as error:
         bound.close()
-        if is_wish and port:
-            return _bind(host, 0, False)
         raise DeepTrackerError(
             f"cannot listen on {host}:{port} ({error.strerror}). Take another port: --port 0 finds a free one."
         ) from error

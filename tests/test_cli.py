@@ -1,0 +1,116 @@
+"""The command line as a user meets it: its own process, exit status, no traceback."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import deeptracker
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "deeptracker", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"},
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.strip() == deeptracker.__version__
+    top = run("--help").stdout
+    for command in ("demo", "serve", "ls", "info", "check"):
+        assert command in top
+        assert len(run(command, "--help").stdout) > 400
+
+
+def test_ls_lists_runs_and_json_has_numbers(served_root: Path) -> None:
+    assert "group/tiny" in run("ls", str(served_root)).stdout
+    found = json.loads(run("ls", str(served_root), "--json").stdout)
+    assert {one["id"]: one["dumps"] for one in found} == {"small": 60, "group/tiny": 5}
+
+
+def test_info_says_what_a_run_holds(served_root: Path) -> None:
+    done = run("info", str(served_root / "small"), "--json")
+    assert done.returncode == 0
+    facts = json.loads(done.stdout)
+    expected = {
+        "name": "small",
+        "dumps": 60,
+        "iterations": 5900,
+        "layers": 5,
+        "filters": 46,
+        "samples": 120,
+        "classes": 6,
+    }
+    assert {name: facts[name] for name in expected} == expected
+    assert isinstance(facts["bytes"], int)
+    assert "5,900" in run("info", str(served_root / "small")).stdout
+
+
+def test_check_is_status_0_only_where_all_is_well(small_run: Path) -> None:
+    done = run("check", str(small_run))
+    assert (done.returncode, "60 dumps, all whole" in done.stdout) == (0, True)
+    (small_run / "log/filters/000000000300.arrow").write_bytes(b"")
+    (small_run / "log/filters/notes.txt").write_text("mine")
+    done = run("check", str(small_run))
+    assert done.returncode == 1
+    assert "000000000300.arrow must be an Arrow file. It is empty." in done.stdout
+    assert "notes.txt is not a file of DeepTracker" in done.stdout
+    assert len(json.loads(run("check", str(small_run), "--json").stdout)["problems"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("info", "nowhere"), "no run in nowhere"),
+        (("check", "nowhere"), "deeptracker demo"),
+        (("serve", "nowhere"), "must be a folder"),
+        (("ls", "nowhere"), "must be a folder"),
+        (("serve", ".", "--host", "192.0.2.1", "--port", "0"), "cannot listen"),
+        (("serve", ".", "--host", "0.0.0.0", "--port", "0", "--token", "x"), "at least 8"),
+        (("demo", "--dataset", "nowhere", "--no-serve"), "no data set at nowhere"),
+        (("frobnicate",), "No such command"),
+    ],
+)
+def test_an_error_is_one_message_and_status_not_0(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode != 0
+    assert says in done.stderr
+
+
+def test_a_file_that_is_no_run_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"format": "deeptracker-run", "format_version": 99}')
+    done = run("info", str(tmp_path))
+    assert done.returncode == 1
+    assert "format version 99" in done.stderr
+    assert run("ls", str(tmp_path)).returncode == 1
+
+
+def test_serve_prints_its_link_and_ends_cleanly_on_ctrl_c(served_root: Path) -> None:
+    command = [sys.executable, "-m", "deeptracker", "serve", str(served_root), "--port", "0", "--no-open"]
+    environment = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        link = re.search(r"http://\S+", process.stdout.readline())
+        assert link
+        with urllib.request.urlopen(link[0] + "api/runs") as response:
+            assert len(json.load(response)["runs"]) == 2
+        stream = urllib.request.urlopen(link[0] + "api/live?run=small")
+        stream.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=15)
+        stream.close()
+    assert "Traceback" not in errors
