@@ -221,25 +221,35 @@ export class HttpSource implements DataSource {
   }
 }
 
-/** The browser reconnects by itself after a dropped connection, but not after a refused one: that is done here. */
+/**
+ * 1. The browser reconnects by itself after a dropped connection, but not after a refused one: that is done here.
+ * 2. A hidden page lets go of its stream: a browser keeps six connections to a server over all its tabs, and streams of
+ *    forgotten tabs would leave none for questions. Shown again, it is told the newest at once.
+ */
 function follow<T>(endpoint: string, event: string, listener: Listener<T>): () => void {
   let events: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const close = () => {
+    clearTimeout(timer);
+    events?.close();
+    events = null;
+  };
   const open = () => {
+    close();
     const opened = new EventSource(endpoint);
     events = opened;
     opened.onopen = () => listener.onConnection(true);
     opened.addEventListener(event, (message) => listener.onWord(JSON.parse(message.data as string) as T));
     opened.onerror = () => {
       listener.onConnection(false);
-      if (opened.readyState !== EventSource.CLOSED) return;
-      clearTimeout(timer);
-      timer = setTimeout(open, RECONNECT_SECONDS * 1000);
+      if (opened.readyState === EventSource.CLOSED) timer = setTimeout(open, RECONNECT_SECONDS * 1000);
     };
   };
-  open();
+  const shownOrHidden = () => (document.hidden ? close() : open());
+  document.addEventListener('visibilitychange', shownOrHidden);
+  if (!document.hidden) open();
   return () => {
-    clearTimeout(timer);
-    events?.close();
+    document.removeEventListener('visibilitychange', shownOrHidden);
+    close();
   };
 }

@@ -5,6 +5,7 @@ import { decode, encode, onlyChange, type View } from './kernel/view_state.ts';
  * repeated steps of one control within 800 ms share an entry, so that Back undoes what the user thinks of as one thing.
  */
 const COALESCE_MS = 800;
+const STEPPED: ReadonlySet<keyof View | null> = new Set(['k', 'win', 'th', 'rowHeight', 'zoom', 'anomaly']);
 
 export class ViewStore {
   v = $state.raw<View>(decode(location.search));
@@ -24,7 +25,7 @@ export class ViewStore {
     const key = onlyChange(this.v, next);
     if (encode(next) === encode(this.v)) return;
     const now = performance.now();
-    const same = key !== null && key !== 'run' && key === this.#lastKey && now - this.#lastTime < COALESCE_MS;
+    const same = STEPPED.has(key) && key === this.#lastKey && now - this.#lastTime < COALESCE_MS;
     history[same ? 'replaceState' : 'pushState'](null, '', address);
     this.#lastKey = key;
     this.#lastTime = now;

@@ -43,6 +43,8 @@ export class KeyboardCursor {
       '=': () => this.#zoom(0.5),
       '-': () => this.#zoom(2),
       Backspace: () => unzoom(this.#stage),
+      PageDown: () => this.#scroll(1),
+      PageUp: () => this.#scroll(-1),
     };
     const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     act?.();
@@ -50,8 +52,14 @@ export class KeyboardCursor {
   }
 
   escape(): boolean {
+    if (this.#brushFrom !== null) this.#stage.data.resume();
     this.#brushFrom = null;
     return clearInnermost(this.#stage);
+  }
+
+  #scroll(pages: number): void {
+    const { scroll, bodyHeight, maxScroll } = this.#stage;
+    this.#stage.scroll = Math.max(0, Math.min(maxScroll, scroll + pages * bodyHeight * 0.9));
   }
 
   #cursor(): Hover {

@@ -30,6 +30,8 @@ export class StageState {
   height = $state(0);
   scroll = $state(0);
   legend = $state(false);
+  /** Thumbnails on the screen that have not arrived. */
+  picturesPending = $state(0);
   hover = $state.raw<Hover | null>(null);
   chartTops = $state.raw<ReadonlyMap<number, number>>(new Map());
   /** While the hand draws: not yet in the link. */

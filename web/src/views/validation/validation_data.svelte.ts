@@ -125,10 +125,12 @@ export class ValidationData {
 
   follow(): () => void {
     const stop = this.source.followRun(this.run, {
-      onConnection: (connected) => (this.connected = connected),
+      onConnection: (connected) => {
+        if (connected && !this.connected) this.#askAgainWhatFailed();
+        this.connected = connected;
+      },
       onWord: (word) => {
         this.live = word;
-        this.connected = true;
         this.lastWord = new Date();
         this.#catchUp();
       },
@@ -137,6 +139,11 @@ export class ValidationData {
       clearTimeout(this.#slowTimer);
       stop();
     };
+  }
+
+  #askAgainWhatFailed(): void {
+    const parts = [...this.#parts, ...[...this.opened.values()].map((entry) => entry.part)];
+    for (const part of parts) if (part.failure) part.retry();
   }
 
   pause(): void {
@@ -175,17 +182,13 @@ export class ValidationData {
     }, SLOW_PARTS_MS);
   }
 
-  /** Parts that the picture waits for. */
+  get #parts() {
+    return [this.info, this.overall, this.classes, this.clusters, this.anomalies, this.counts, this.sample];
+  }
+
+  /** Everything that the picture waits for has come or failed. */
   get settled(): boolean {
-    const parts = [
-      this.info,
-      this.overall,
-      this.classes,
-      this.clusters,
-      this.anomalies,
-      this.counts,
-      this.sample,
-    ];
+    const parts = this.#parts;
     const asked =
       !this.info.value || this.waiting || !this.hasPredictions ? [this.info, this.overall] : parts;
     const done = (part: { busy: boolean; value: unknown; failure: unknown }) => !part.busy;
