@@ -51,13 +51,17 @@ def evaluate(
 ) -> Outcome:
     """Run the model over all batches; `see` is shown each batch's images as they came."""
     judge = Judge()
-    with undisturbed(model, batches), _autocast_without_cache(next(model.parameters()).device):
+    device = next(model.parameters()).device.type
+    as_the_user_has_it = _autocast_without_cache(device)
+    with undisturbed(model, batches), torch.autocast(device, enabled=False):
         for batch in batches:
             images, labels = split_batch(batch)
-            judge.add(model(inputs(images)), as_labels(labels))
+            with as_the_user_has_it:
+                output = model(inputs(images))
+            judge.add(output, as_labels(labels))
             if see is not None:
                 see(images)
-    return judge.outcome()
+        return judge.outcome()
 
 
 def read_labels(model: nn.Module, batches: Iterable[Any]) -> npt.NDArray[np.int64]:
@@ -132,8 +136,7 @@ def _are_probabilities(scores: torch.Tensor) -> bool:
     return bool(((scores >= 0).all() & ((sums - 1).abs() < _SUM_TOLERANCE).all()).item())
 
 
-def _autocast_without_cache(device: torch.device) -> Any:
+def _autocast_without_cache(kind: str) -> Any:
     """What the user's autocast is, but for its cache: weights cast here, without gradients, must not reach training."""
-    kind = device.type
     enabled = torch.is_autocast_enabled(kind)
     return torch.autocast(kind, dtype=torch.get_autocast_dtype(kind), enabled=enabled, cache_enabled=False)

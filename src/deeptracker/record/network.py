@@ -92,6 +92,7 @@ def describe(layers: Sequence[WeightedLayer]) -> Network:
 def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
     """(name of the layer, module that uses the weight, weight), each parameter once."""
     seen: set[int] = set()
+    modules = dict(model.named_modules(remove_duplicate=False))
     for path, module in model.named_modules():
         found = [(name, weight) for name, weight in module.named_parameters(recurse=False) if _is_weight(name, path)]
         for name, weight in found:
@@ -106,7 +107,7 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
             seen.add(id(weight))
             used_by, attribute = _place(path, name)
             plain = attribute in ("weight", "weight_v")
-            yield _join(used_by, "" if plain else attribute) or "weight", _module(model, path), weight
+            yield _join(used_by, "" if plain else attribute) or "weight", modules[_user_of(path)], weight
 
 
 def _is_weight(name: str, path: str) -> bool:
@@ -129,11 +130,10 @@ def _place(path: str, name: str) -> tuple[str, str]:
     return ".".join(parts), name
 
 
-def _module(model: nn.Module, path: str) -> nn.Module:
+def _user_of(path: str) -> str:
+    """The path of the module that uses the weights of the one at `path`: itself, unless that parametrizes another's."""
     parts = path.split(".")
-    if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
-        parts = parts[:-2]
-    return model.get_submodule(".".join(parts))
+    return ".".join(parts[:-2]) if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS else path
 
 
 def _kind(module: nn.Module) -> str:
