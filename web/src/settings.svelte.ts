@@ -1,6 +1,6 @@
-import { THEMES, type Theme, type ThemeName } from './kernel/colour.ts';
+import { PAPER_COLOURS, THEMES, type Theme, type ThemeName } from './kernel/colour.ts';
 
-/** What belongs to this reader and not to a link: theme and whether the side panel is open. */
+/** What belongs to this reader and not to a link: theme, colours of the pixel chart, whether the side panel is open. */
 export type ThemeChoice = ThemeName | 'system';
 
 function stored(key: string): string | null {
@@ -22,6 +22,7 @@ function store(key: string, value: string): void {
 export class Settings {
   #choice = $state<ThemeChoice>((stored('deeptracker.theme') as ThemeChoice | null) ?? 'system');
   #systemIsDark = $state(false);
+  #paperColours = $state(stored('deeptracker.colours') === 'paper');
   #panel = $state(stored('deeptracker.panel') !== 'closed');
 
   constructor() {
@@ -35,8 +36,22 @@ export class Settings {
     return this.#systemIsDark ? 'dark' : 'light';
   }
 
+  readonly #theme = $derived.by((): Theme => {
+    const theme = THEMES[this.themeName];
+    return this.#paperColours ? { ...theme, ...PAPER_COLOURS } : theme;
+  });
+
   get theme(): Theme {
-    return THEMES[this.themeName];
+    return this.#theme;
+  }
+
+  get paperColours(): boolean {
+    return this.#paperColours;
+  }
+
+  set paperColours(on: boolean) {
+    this.#paperColours = on;
+    store('deeptracker.colours', on ? 'paper' : 'own');
   }
 
   toggleTheme(): void {

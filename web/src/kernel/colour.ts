@@ -96,6 +96,9 @@ const DARK: Theme = {
   countRamp: COUNT.dark,
 };
 
+/** Correct and incorrect as printed in the paper; hard to tell apart for many, so never the default. */
+export const PAPER_COLOURS = { correct: '#5cb85c', incorrect: '#d9534f' } as const;
+
 export const THEMES: Readonly<Record<ThemeName, Theme>> = { light: LIGHT, dark: DARK };
 
 export type Rgb = readonly [number, number, number];
