@@ -17,13 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from generate import Scale, write_dumps
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -32,12 +32,15 @@ from scipy.spatial.distance import pdist
 
 from deeptracker.analysis.anomalies import FlipEvents, anomalies, count_table, flip_events, scores
 from deeptracker.analysis.clusters import cluster_curves, similarity_order
-from deeptracker.run import WINDOWS, Run, open_run
+from deeptracker.run import WINDOWS, ClassSamples, Run, open_run
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.log import LogReader
+from generate import Scale, write_dumps
 
 THRESHOLD = 0.35
 SOME_WINDOWS = (5, 10, 40)
 STARTS = 10
-OUR_REPEATS, THEIR_REPEATS = 7, 3
+OUR_REPEATS, THEIR_REPEATS = 5, 3
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -86,7 +89,7 @@ def literal_scores(correct: Bools, offsets: Offsets, window: int) -> tuple[Share
     """Both rules as written: is the sample's value the same in the `window` dumps before a flip, or from it on?"""
     shape = (len(offsets) - 1, correct.shape[1])
     left, right = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for cls, (first, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for cls, (first, end) in enumerate(pairwise(offsets)):
         rows = correct[first:end]
         windows = np.lib.stride_tricks.sliding_window_view(rows, window, axis=1)
         steady = windows.all(axis=2) | ~windows.any(axis=2)  # entry t: the dumps t ... t + window - 1
@@ -191,7 +194,7 @@ def class_rows(record: Record) -> Iterator[Row]:
     """Clusters and order of the classes."""
     curves = record.curves.astype(np.float64)
     for k in (4, 8):
-        ours, found = timed(lambda k=k: cluster_curves(record.curves, k), OUR_REPEATS)
+        ours, found = timed(lambda k=k: cluster_curves(record.curves, k), THEIR_REPEATS)
         other, literal = timed(lambda k=k: literal_clusters(curves, k), THEIR_REPEATS)
         share = spread_of(curves, found.assignment) / literal[1]
         yield Row(f"clusters of classes, k = {k}", ours, other, f"squared distances x {share:.4f}")
@@ -206,32 +209,40 @@ def class_rows(record: Record) -> Iterator[Row]:
     yield Row("similarity order of classes (beside scipy's)", ours, other, f"length x {share:.4f}")
 
 
-def chart_rows(place: Path, archives: Path, dumps: int) -> Iterator[Row]:
-    """A class's pixel chart: predicted classes of its samples at all dumps, and their order."""
+def chart_rows(place: Path, archives: Path, offsets: Offsets, dumps: int) -> Iterator[Row]:
+    """A class's pixel chart: predicted classes and probabilities of its samples at all dumps, and their order."""
+    rows = [slice(int(first), int(end)) for first, end in pairwise(offsets)]
 
-    def first() -> tuple[Run, Any]:
+    def first() -> tuple[Run, ClassSamples]:
         run = open_run(place)
         return run, run.class_samples(0)
 
-    def literal(rows: slice) -> npt.NDArray[np.integer[Any]]:
-        return np.stack([np.load(archives / f"{dump:06d}.npz")["predicted"][rows] for dump in range(dumps)], axis=1)
+    def literal(cls: int) -> list[npt.NDArray[Any]]:
+        names = ("predicted", "probability")
+        columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+        for dump in range(dumps):
+            with np.load(archives / f"{dump:06d}.npz") as archive:
+                for name in names:
+                    columns[name].append(archive[name][rows[cls]])
+        return [np.stack(columns[name], axis=1) for name in names]
 
     ours, (run, chart) = timed(first, THEIR_REPEATS)
-    offsets = run.samples.class_offsets if run.samples else []
-    rows = [slice(int(a), int(b)) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
-    other, expected = timed(lambda: literal(rows[0]), THEIR_REPEATS)
-    yield Row("open the run, chart of a first class", ours, other, same((chart.predicted, expected)))
-    classes = iter(range(1, len(rows)))  # a new one each time: orders are kept
-    ours, last = timed(lambda: (cls := next(classes), run.class_samples(cls)), OUR_REPEATS)
-    yield Row("chart of each further class", ours, other, same((last[1].predicted, literal(rows[last[0]]))))
+    other, expected = timed(lambda: literal(0), THEIR_REPEATS)
+    agreement = same(*zip((chart.predicted, chart.probability), expected, strict=True))
+    yield Row("open the run, chart of a first class", ours, other, agreement)
+    classes = iter(range(1, len(rows)))  # a new one each time, as a run keeps the orders that it has found
+    ours, (cls, chart) = timed(lambda: (cls := next(classes), run.class_samples(cls)), OUR_REPEATS)
+    agreement = same(*zip((chart.predicted, chart.probability), literal(cls), strict=True))
+    yield Row("chart of each further class", ours, other, agreement)
 
 
-def write_archives(run: Run, archives: Path) -> None:
-    """The same predictions as a user without DeepTracker might keep them: one .npz a dump."""
-    assert run.samples is not None
-    predicted = np.concatenate([run.predicted(c) for c in range(run.samples.classes)])
-    for dump in track(range(predicted.shape[1]), description="writing .npz", transient=True):
-        np.savez(archives / f"{dump:06d}.npz", predicted=np.ascontiguousarray(predicted[:, dump]))
+def write_archives(place: Path, samples: int, archives: Path) -> None:
+    """The same predictions as somebody might keep them without DeepTracker: one .npz a dump."""
+    archives.mkdir()
+    log = LogReader(Blobs(place))
+    for number, dump in enumerate(track(log.dumps, description="writing .npz", transient=True)):
+        read = log.predictions(dump, samples)
+        np.savez(archives / f"{number:06d}.npz", predicted=read.predicted, probability=read.probability)
 
 
 def main() -> None:
@@ -248,25 +259,28 @@ def main() -> None:
         if chosen.run is None:
             for _ in track(write_dumps(place, scale), total=scale.dumps, description="writing a run", transient=True):
                 pass
-        archives = Path(folder) / "archives"
-        archives.mkdir()
-        run = open_run(place)
-        write_archives(run, archives)
-        record = Record.of(run)
+        record = Record.of(open_run(place))
         classes, dumps = record.curves.shape
-        console = Console()
-        table = Table(
-            title=f"{classes:,} classes, {len(record.correct):,} samples, {dumps} dumps; medians", title_style=""
-        )
-        table.add_column("answer")
-        for column in ("ours", "plain numpy", "ratio"):
-            table.add_column(column, justify="right")
-        table.add_column("results")
-        for rows in (anomaly_rows(record), class_rows(record), chart_rows(place, archives, dumps)):
+        write_archives(place, len(record.correct), Path(folder) / "archives")
+        table = empty_table(f"{classes:,} classes, {len(record.correct):,} samples, {dumps} dumps; medians")
+        charts = chart_rows(place, Path(folder) / "archives", record.offsets, dumps)
+        for rows in (anomaly_rows(record), class_rows(record), charts):
             for row in rows:
                 add(table, row)
             table.add_section()
-        console.print(table)
+    console = Console()
+    console.width = max(console.width, 110)
+    console.print(table)
+
+
+def empty_table(title: str) -> Table:
+    """The heads of the columns."""
+    table = Table(title=title, title_style="")
+    table.add_column("answer")
+    for column in ("ours", "plain numpy", "ratio"):
+        table.add_column(column, justify="right")
+    table.add_column("results")
+    return table
 
 
 def add(table: Table, row: Row) -> None:

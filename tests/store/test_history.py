@@ -246,6 +246,15 @@ def test_predicted_classes_are_as_wide_as_their_number_needs(
     np.testing.assert_allclose(history.overall_error, [0, 2 / 3])
 
 
+def test_a_sample_that_is_missing_is_never_correct_however_large_its_class(tmp_path: Path) -> None:
+    blobs, log = begun(tmp_path)
+    log.write_predictions(0, Predictions(np.array([0, -1], np.int16), np.zeros(2, np.float16)))
+    labels = np.array([0, 65_535], np.int32)  # -1 where 16 bits have to hold it
+    history = PredictionHistory(LogReader(blobs), Samples(("a", "b"), labels, 65_536, False))
+    history.refresh()
+    assert history.correct().tolist() == [[True], [False]]
+
+
 def test_a_run_whose_classes_were_written_wider_than_needed_is_read(tmp_path: Path) -> None:
     blobs, log = begun(tmp_path)
     write_dump(log, 0, random_predictions(0))

@@ -282,6 +282,20 @@ def test_a_reader_that_follows_while_branches_appear_sees_what_a_new_one_sees(tm
     assert not follower.problems
 
 
+def test_scalars_of_a_branch_are_found_although_the_one_before_has_later_names(tmp_path: Path) -> None:
+    blobs, log = begun(tmp_path)
+    log.write_scalars(np.arange(1, 11), {"loss": np.zeros(10)})
+    log.write_scalars(np.arange(11, 101), {"loss": np.zeros(90)})
+    follower = LogReader(blobs)
+    log = resumed(blobs, 10)
+    for first in (11, 21, 31):
+        follower.refresh()
+        log.write_scalars(np.arange(first, first + 10), {"loss": np.ones(10)})
+    follower.refresh()
+    assert follower.scalars()["iteration"].tolist() == list(range(1, 41))
+    assert follower.scalars()["loss"].tolist() == [0.0] * 10 + [1.0] * 30
+
+
 def test_files_of_a_branch_that_run_json_does_not_know_yet_are_not_shown(tmp_path: Path) -> None:
     blobs, log = begun(tmp_path)
     for iteration in (0, 10, 20):
