@@ -96,6 +96,7 @@ def test_script_modules_are_read_by_their_parameters() -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_wrappers_are_seen_through() -> None:
     block = Block()
     assert names_of(nn.DataParallel(block)) == ["conv1", "conv2"]

@@ -1,0 +1,202 @@
+"""What does recording cost: one dump against reading the memory once, and against TensorBoard and .npz?
+
+1. Weights in the shapes of ResNet-50 (27,560 filters), random. One dump is measured and handed to the writer thread.
+   The limit is to read weights, gradients and the previous dump's weights once from memory.
+2. One dump of the paper's scale (measures of all filters, histograms of all layers, predictions of 50,000 samples) is
+   written and synced to disk, by the log, as an .npz, and through TensorBoard's writer.
+
+All figures are medians of the same run.   python benchmarks/recorder.py
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from deeptracker.record.measures import Measured, Measurer
+from deeptracker.record.network import WeightedLayer, weighted_layers
+from deeptracker.record.recorder import Recorder
+from deeptracker.schema import MEASURES, Predictions
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.log import LogWriter
+
+SAMPLES = 50_000
+REPEATS = 7
+SCALARS_TRIED = 2_000
+
+
+def resnet50_shapes() -> list[tuple[int, ...]]:
+    """conv1, 16 bottlenecks of which 4 have a downsample convolution, and fc: 54 layers."""
+    shapes: list[tuple[int, ...]] = [(64, 3, 7, 7)]
+    channels = 64
+    for width, bottlenecks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for bottleneck in range(bottlenecks):
+            shapes += [(width, channels, 1, 1), (width, width, 3, 3), (4 * width, width, 1, 1)]
+            if bottleneck == 0:
+                shapes.append((4 * width, channels, 1, 1))
+            channels = 4 * width
+    return [*shapes, (1000, 2048)]
+
+
+class Weights(nn.Module):
+    """A module that owns a weight of the given shape and computes nothing."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.02 * torch.randn(shape))
+
+
+def seconds(work: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """Median of `repeats` runs after one to warm up."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(*(Weights(shape) for shape in resnet50_shapes()))
+    layers = weighted_layers(model)
+    for parameter in model.parameters():
+        parameter.grad = 1e-3 * torch.randn_like(parameter)
+    filters = sum(layer.layer.filters for layer in layers)
+    weights = sum(layer.weight.numel() for layer in layers)
+    print(f"ResNet-50's shapes: {len(layers)} layers, {filters:,} filters, {weights / 1e6:.1f} M weights")
+    print(f"{torch.get_num_threads()} threads, float32\n")
+    measured = time_of_a_dump(model, layers)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("DEEPTRACKER_BENCH_DIR")) as folder:
+        time_to_log(Path(folder), layers, measured)
+
+
+def time_of_a_dump(model: nn.Module, layers: tuple[WeightedLayer, ...]) -> Measured:
+    """Print what a dump costs the training; returns the measures of one."""
+    previous = [layer.weight.detach().clone() for layer in layers]
+
+    def read_once() -> None:
+        for layer, before in zip(layers, previous, strict=True):
+            for tensor in (layer.weight.detach(), layer.weight.grad, before):
+                assert tensor is not None
+                tensor.sum()
+
+    measurer = Measurer(layers)
+    measurer.after_step()
+
+    def dump() -> Measured:
+        measurer.before_step()
+        measurer.gradients()
+        return measurer.after_step()
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    bare = seconds(optimizer.step)
+    limit, measuring = seconds(read_once), seconds(dump)
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(f"{folder}/run", model, optimizer, every=1)
+
+        def step_recorded() -> None:
+            optimizer.step()
+            recorder._writer.flush()  # so that the disk's time is not met by the next step
+
+        start_waiting = recorder.overhead["measure_seconds"]
+        whole = seconds(step_recorded) - bare
+        handing = (recorder.overhead["measure_seconds"] - start_waiting) / (REPEATS + 1)
+        recorder.close()
+    row("read weights, gradients, previous weights once", limit)
+    row("one dump: all measures and histograms", measuring, limit, "of reading once")
+    row("  in training, as the step hooks measure it", handing, limit, "of reading once")
+    row("  and until it is on disk (log synced)", whole, limit, "of reading once")
+    print()
+    return dump()
+
+
+def time_to_log(folder: Path, layers: tuple[WeightedLayer, ...], measured: Measured) -> None:
+    """Print what writing one dump of the paper's scale takes here and elsewhere."""
+    rng = np.random.default_rng(0)
+    predictions = Predictions(
+        rng.integers(0, 1000, SAMPLES).astype(np.int16),
+        rng.random(SAMPLES).astype(np.float16),
+        rng.exponential(size=SAMPLES).astype(np.float16),
+    )
+    log, iteration = LogWriter(Blobs(folder / "run")), iter(range(10**9))
+
+    def ours() -> None:
+        at, parts = next(iteration), ("predictions", "layers", "filters")
+        log.write_predictions(at, predictions, parts=parts)
+        log.write_layers(at, measured.histograms, parts=parts)
+        log.write_filters(at, measured.measures, parts=parts)
+
+    def npz() -> None:
+        with open(folder / f"{next(iteration)}.npz", "wb") as file:
+            flat = {
+                f"{name}{i}": row
+                for name in ("weight_bins", "weight_counts", "grad_bins", "grad_counts")
+                for i, row in enumerate(getattr(measured.histograms, name))
+            }
+            np.savez(file, **measured.measures, **flat, p=predictions.predicted, q=predictions.probability)
+            file.flush()
+            os.fsync(file.fileno())
+
+    here = seconds(ours)
+    size = sum(blob.size_bytes for blob in Blobs(folder / "run").list("log/")) / (REPEATS + 1)
+    print(f"one dump of the paper's scale on disk: {size / 1e6:.2f} MB, three files")
+    row("log: write and sync", here)
+    row("np.savez: write and sync", seconds(npz), here, "of the log")
+    time_tensorboard(folder / "tensorboard", layers, measured, predictions, here)
+
+
+def time_tensorboard(
+    folder: Path,
+    layers: tuple[WeightedLayer, ...],
+    measured: Measured,
+    predictions: Predictions,
+    here: float,
+) -> None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        print("TensorBoard is not installed: pip install tensorboard")
+        return
+    writer = SummaryWriter(str(folder))
+    iteration = iter(range(10**9))
+
+    def tensors() -> None:
+        at = next(iteration)
+        for layer in layers:
+            for name in MEASURES:
+                values = torch.from_numpy(measured.measures[name][layer.layer.rows])
+                writer.add_tensor(f"{layer.layer.name}/{name}", values, at)
+        writer.add_tensor("predicted", torch.from_numpy(predictions.predicted), at)
+        writer.add_tensor("probability", torch.from_numpy(predictions.probability), at)
+        writer.flush()
+
+    def scalars() -> None:
+        at = next(iteration)
+        for index in range(SCALARS_TRIED):
+            writer.add_scalar(f"filter{index}/change", float(measured.measures["change"][index]), at)
+        writer.flush()
+
+    row("TensorBoard add_tensor, a layer x measure", seconds(tensors), here, "of the log")
+    whole = seconds(scalars, 3) * len(MEASURES) * len(measured.measures["change"]) / SCALARS_TRIED
+    row(f"TensorBoard add_scalar, a filter x measure (from {SCALARS_TRIED:,})", whole, here, "of the log")
+    writer.close()
+
+
+def row(what: str, taken: float, other: float | None = None, unit: str = "") -> None:
+    ratio = "" if other is None else f"{taken / other:10.1f} x {unit}"
+    print(f"  {what:<62} {1e3 * taken:10.1f} ms {ratio}")
+
+
+if __name__ == "__main__":
+    main()
