@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from generate import Scale, write_dumps
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -35,7 +36,6 @@ from deeptracker.analysis.clusters import cluster_curves, similarity_order
 from deeptracker.run import WINDOWS, ClassSamples, Run, open_run
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
-from generate import Scale, write_dumps
 
 THRESHOLD = 0.35
 SOME_WINDOWS = (5, 10, 40)

@@ -1,11 +1,11 @@
 """Write a run of any size, as a recorder would have: seeded, and structured like a real one.
 
     python benchmarks/generate.py runs/paper            # the paper's scale: 750 dumps, 27,560 filters, 50,000 samples
-    python benchmarks/generate.py runs/small --dumps 200 --classes 60 --samples-per-class 50 --small-network
+    python benchmarks/generate.py runs/small --dumps 200 --classes 60 --small-network
 
 1. Every class has an ability that grows with training, jumps up at the three drops of the learning rate, and at a few
    dumps of its own collapses or leaps. At four dumps of the run all classes suffer.
-    python benchmarks/generate.py runs/small --dumps 200 --classes 60 --small-network
+2. A sample is right while its class's ability, with slowly varying noise of its own, exceeds its hardness. A few
    samples of each class are never right. A wrong sample is mostly taken for one or two other classes.
 3. Filters drift; how much they change follows the learning rate, and at dumps where a class jumps a few filters of its
    own change strongly.

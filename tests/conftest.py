@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from benchmarks.generate import Scale, write_run
 
 SMALL = Scale(dumps=60, classes=6, samples_per_class=20, iterations_per_dump=100, resnet50=False)

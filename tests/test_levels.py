@@ -72,7 +72,18 @@ def test_torch_is_imported_where_training_is_and_nowhere_else(path: Path) -> Non
 
 
 def test_the_analysis_knows_no_files_and_no_http() -> None:
-    allowed = {"numpy", "scipy", "sklearn", "deeptracker", "__future__", "collections", "dataclasses", "typing", "math"}
+    allowed = {
+        "numpy",
+        "scipy",
+        "sklearn",
+        "threadpoolctl",
+        "deeptracker",
+        "__future__",
+        "collections",
+        "dataclasses",
+        "typing",
+        "math",
+    }
     for path in (SOURCE / "analysis").glob("*.py"):
         assert {module.split(".")[0] for module in imports_of(path)} <= allowed, path
 

@@ -27,7 +27,8 @@ from deeptracker.errors import DeepTrackerError, LogFileError, UnknownNameError
 from deeptracker.schema import MEASURES, Layer, Network, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.history import PredictionHistory
-from deeptracker.store.log import DumpFiles, LogReader
+from deeptracker.store.listing import DumpFiles
+from deeptracker.store.log import LogReader
 from deeptracker.store.samples import Pictures, Samples, read_samples
 
 WINDOWS = tuple(range(2, 61))

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
-from benchmarks.generate import Scale, write_dumps
 
+from benchmarks.generate import Scale, write_dumps
 from deeptracker.errors import DeepTrackerError
 from deeptracker.schema import Branch, Predictions
 from deeptracker.server.serving import Server

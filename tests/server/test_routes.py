@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from tests.server.test_frame import decode
 
 from deeptracker import open_run
 from deeptracker.server.app import create_app
+from tests.server.test_frame import decode
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
 

@@ -17,7 +17,8 @@ from deeptracker.schema import FORMAT_VERSION, MEASURES, Branch, Layer, Network,
 from deeptracker.store import samples
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
-from deeptracker.store.log import KINDS, Histograms, LogWriter
+from deeptracker.store.listing import KINDS
+from deeptracker.store.log import Histograms, LogWriter
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"`([^`\n]+)`", DOCUMENT)) | set(re.findall(r"\"(\w+)\"", DOCUMENT))

@@ -16,7 +16,8 @@ from deeptracker.schema import MEASURES, Branch, Layer, Network, Node, Predictio
 from deeptracker.store import columns
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
-from deeptracker.store.log import KINDS, DumpFiles, Histograms, LogReader, LogWriter
+from deeptracker.store.listing import KINDS, DumpFiles
+from deeptracker.store.log import Histograms, LogReader, LogWriter
 
 FILTERS, SAMPLES = 5, 6
 NETWORK = Network(
@@ -151,7 +152,7 @@ def test_a_dump_left_unfinished_is_named_and_counts_once_a_later_one_does(tmp_pa
     write_dump(log, 20, kinds=("predictions", "layers"))
     read = LogReader(blobs)
     assert shown(read) == [(0, 0), (10, 0)]
-    assert [text.split(": ")[-1] for text in read.check()] == ["the recorder was stopped while writing it."] * 2
+    assert [text.split(": ")[-1] for text in read.check()] == ["the recorder was stopped while writing it, or writes it now."] * 2
     assert "iteration 10 of" in read.problems[0]
     assert "has no filters and no layers" in read.problems[0]
     assert "iteration 20 of" in read.problems[1]
@@ -508,7 +509,8 @@ import sys
 import numpy as np
 from deeptracker.schema import MEASURES, Branch, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import KINDS, Histograms, LogWriter
+from deeptracker.store.listing import KINDS
+from deeptracker.store.log import Histograms, LogWriter
 
 blobs = Blobs(sys.argv[1])
 log = LogWriter(blobs)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
+from threadpoolctl import threadpool_limits
 
 from deeptracker.analysis.leaf_order import optimal_leaf_order
 
@@ -90,7 +91,9 @@ def cluster_curves(curves: ArrayLike, k: int, *, seed: int = 0) -> Clusters:
     if k > 1:
         from sklearn.cluster import KMeans  # takes over a second to import, which `deeptracker ls` need not wait for
 
-        means = KMeans(k, n_init=10, random_state=seed).fit(distinct, sample_weight=weights)
+        # On one thread: beside a training, the threads of so small a problem wait for each other ten times longer.
+        with threadpool_limits(1):
+            means = KMeans(k, n_init=10, random_state=seed).fit(distinct, sample_weight=weights)
         _, labels = np.unique(means.labels_[which], return_inverse=True)
     else:
         labels = np.zeros(which.size, dtype=np.intp)

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from deeptracker.errors import LogFileError
 from deeptracker.schema import Predictions
-from deeptracker.store.log import DumpFiles, LogReader
+from deeptracker.store.listing import DumpFiles
+from deeptracker.store.log import LogReader
 from deeptracker.store.samples import Samples
 
 READERS = 8

@@ -13,10 +13,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -25,15 +24,10 @@ import pyarrow as pa
 
 from deeptracker.errors import LogFileError, RunNotFoundError
 from deeptracker.schema import MEASURES, Network, Predictions, RunInfo
-from deeptracker.store.blobs import Blob, Blobs
+from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import Columns, decode_columns, encode_columns
+from deeptracker.store.listing import DumpFiles, Listing
 from deeptracker.store.samples import damaged_samples
-
-KINDS = ("predictions", "layers", "filters")
-_DUMP = re.compile(r"log/(predictions|layers|filters)/(\d{12})(?:\.branch(\d{3}))?(?:\.rank(\d{3}))?\.arrow")
-_SCALARS = re.compile(r"log/scalars/(\d{12})-(\d{12})(?:\.branch(\d{3}))?\.arrow")
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,25 +98,6 @@ class LogWriter:
         self._blobs.put(path, encode_columns(kind, columns, iteration=iteration, parts=sorted(parts)))
 
 
-@dataclass(frozen=True, slots=True)
-class DumpFiles:
-    """One dump as it lies in the log: the paths of its files by kind (several where several ranks wrote)."""
-
-    iteration: int
-    branch: int
-    paths: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(slots=True)
-class _Listing:
-    """What has been listed so far. `dumps` maps (iteration, branch) to kind to paths."""
-
-    dumps: dict[tuple[int, int], dict[str, list[str]]] = field(default_factory=dict)
-    scalars: dict[str, tuple[int, int]] = field(default_factory=dict)  # path -> (first iteration, branch)
-    sizes: dict[str, int] = field(default_factory=dict)
-    modified: datetime = _NEVER
-
-
 class LogReader:
     """Reads a log, and follows it: `refresh` looks for what is new.
 
@@ -132,10 +107,9 @@ class LogReader:
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._listing = _Listing()
+        self._listing = Listing(blobs)
         self._scalars: dict[str, dict[str, npt.NDArray[Any]]] = {}
         self._problems: dict[str, str] = {}
-        self._complete: set[tuple[int, int]] = set()
         self.info = self._read_info()
         self.network: Network | None = None
         self.dumps: tuple[DumpFiles, ...] = ()
@@ -154,28 +128,37 @@ class LogReader:
     @property
     def size_bytes(self) -> int:
         """Bytes of the log that have been listed."""
-        return sum(self._listing.sizes.values())
+        return self._listing.size_bytes
 
     def refresh(self) -> bool:
         """Look for what is new; True if anything is."""
         info = self._read_info()
         changed = info != self.info
-        if info.branches != self.info.branches:
-            self._listing, self._complete = _Listing(), set()  # a new branch may write before the newest dump we know
         self.info = info
         if self.network is None or changed:
             self.network = self._read_network()
-        known = len(self._listing.sizes)
-        self._list()
-        dumps = self._shown()
-        changed |= dumps != self.dumps or len(self._listing.sizes) != known
+        known = self._listing.files
+        self._listing.update(info.branches)
+        for path in self._listing.foreign:
+            text = f"{self._blobs.name(path)} is not a file of DeepTracker; it is ignored. Move it out of the run."
+            self.note_problem(path, text)
+        dumps = self._listing.shown(lambda key: not self._missing_parts(key))
+        changed |= dumps != self.dumps or self._listing.files != known
         self.dumps = dumps
         return changed
 
     def filters(self, dump: DumpFiles, only: Iterable[str] | None = None) -> dict[str, npt.NDArray[np.float32]]:
         """Measures of every filter at a dump, float32 (filters,) by name; LogFileError if it cannot be read."""
         columns = self._read(dump, "filters", only)[0]
-        return {name: columns.numpy(name) for name in columns.arrays}
+        measures = {name: columns.numpy(name) for name in columns.arrays}
+        expected = self.network.filters if self.network else None
+        for name, values in measures.items():
+            if expected is not None and len(values) != expected:
+                path = dump.paths["filters"][0]
+                text = f"{self._blobs.name(path)} must have {expected} filters. Its column {name!r} has {len(values)}."
+                self.note_problem(path, text)
+                raise LogFileError(text)
+        return measures
 
     def histograms(self, dump: DumpFiles) -> Histograms:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
@@ -241,67 +224,6 @@ class LogReader:
             self.note_problem("network.json", str(error))
             return None
 
-    def _list(self) -> None:
-        for kind in KINDS:
-            # From the newest dump that has this kind on: an evaluation may hand in its predictions after later dumps.
-            newest = max((key[0] for key in self._complete if kind in self._listing.dumps[key]), default=None)
-            prefix = f"log/{kind}/"
-            for blob in self._blobs.list(prefix, after=None if newest is None else f"{prefix}{newest:012d}"):
-                self._add_dump_file(blob)
-        # Files of the branches before may have later names than those that the newest branch is going to write.
-        written = (path for path, (_, branch) in self._listing.scalars.items() if self._is_newest(branch))
-        for blob in self._blobs.list("log/scalars/", after=max(written, default=None)):
-            match = _SCALARS.fullmatch(blob.path)
-            if match is None:
-                self._add_foreign(blob)
-                continue
-            self._listing.scalars[blob.path] = int(match[1]), int(match[3] or 0)
-            self._seen(blob)
-
-    def _add_dump_file(self, blob: Blob) -> None:
-        match = _DUMP.fullmatch(blob.path)
-        if match is None:
-            self._add_foreign(blob)
-            return
-        paths = self._listing.dumps.setdefault((int(match[2]), int(match[3] or 0)), {}).setdefault(match[1], [])
-        if blob.path not in paths:
-            paths.append(blob.path)
-        self._seen(blob)
-
-    def _add_foreign(self, blob: Blob) -> None:
-        text = f"{self._blobs.name(blob.path)} is not a file of DeepTracker; it is ignored. Move it out of the run."
-        self.note_problem(blob.path, text)
-
-    def _seen(self, blob: Blob) -> None:
-        self._listing.sizes[blob.path] = blob.size_bytes
-        self._listing.modified = max(self._listing.modified, blob.modified)
-
-    def _shown(self) -> tuple[DumpFiles, ...]:
-        """The dumps of each branch up to where the next one begins; of two at one iteration the later branch's."""
-        kept = sorted(key for key in self._listing.dumps if key[0] <= self._end_of(key[1]))
-        newest = kept[-1][0] if kept else 0
-        chosen = {key[0]: key[1] for key in kept if key[0] < newest or self._is_complete(key)}
-        shown = sorted(chosen.items())
-        self._complete.update(shown)
-        return tuple(
-            DumpFiles(*key, {k: tuple(sorted(p)) for k, p in self._listing.dumps[key].items()}) for key in shown
-        )
-
-    def _end_of(self, branch: int) -> float:
-        """The last iteration that is shown of a branch; of one that run.json does not know yet, none."""
-        if branch >= len(self.info.branches):
-            return -1
-        later = self.info.branches[branch + 1 :]
-        return min((x.start for x in later), default=float("inf"))
-
-    def _is_newest(self, branch: int) -> bool:
-        return branch == len(self.info.branches) - 1
-
-    def _is_complete(self, key: tuple[int, int]) -> bool:
-        if key in self._complete:
-            return True
-        return not self._missing_parts(key)
-
     def _missing_parts(self, key: tuple[int, int]) -> list[str]:
         """Kinds that the dump's own files say it has, and that are not there."""
         files = self._listing.dumps[key]
@@ -340,7 +262,7 @@ class LogReader:
             except LogFileError:
                 self._scalars[path] = {}
         rows = self._scalars[path]
-        end = self._end_of(self._listing.scalars[path][1])
+        end = self._listing.end_of(self._listing.scalars[path][1])
         if not rows or rows["iteration"][-1] <= end:
             return rows
         kept = rows["iteration"] <= end
@@ -357,7 +279,7 @@ class LogReader:
         if missing:
             text = (
                 f"the dump at iteration {iteration} of {self._blobs.place} has no {' and no '.join(missing)}: "
-                "the recorder was stopped while writing it."
+                "the recorder was stopped while writing it, or writes it now."
             )
             self.note_problem(f"log/{iteration:012d}.branch{branch:03d}", text)
 

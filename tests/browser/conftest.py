@@ -1,0 +1,120 @@
+"""One browser a session, a fresh context a test, and no page or console error in any of them."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from benchmarks.generate import Scale, write_run
+from tests.browser import chromium
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--font-render-hinting=none",
+    "--force-color-profile=srgb",
+]
+SCALE = Scale(dumps=120, classes=24, samples_per_class=30, iterations_per_dump=200, resnet50=False)
+Open = Callable[..., Page]
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """The command itself, in a process of its own; gives its link."""
+    command = [sys.executable, "-m", "deeptracker", "serve", str(root), "--port", "0", "--no-open"]
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "300", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            link = re.search(r"http://\S+", process.stdout.readline())
+            assert link, "the server printed no link"
+            yield link[0]
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs to look at: a finished one with 24 classes."""
+    root = tmp_path_factory.mktemp("looked-at")
+    write_run(root / "net", SCALE, seed=3)
+    return root
+
+
+@pytest.fixture(scope="session")
+def link(root: Path) -> Iterator[str]:
+    with served(root) as link:
+        yield link
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    path = chromium.find()
+    assert path, "no Chromium. Run: make chromium"
+    browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def errors() -> list[str]:
+    """Console and page errors of this test; a test that provokes some clears them."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(
+        viewport={"width": 1680, "height": 1010},
+        color_scheme="light",
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="UTC",
+        accept_downloads=True,
+    )
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, errors: list[str]) -> Iterator[Page]:
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
+    yield page
+    assert errors == []
+
+
+@pytest.fixture
+def show(page: Page, link: str) -> Open:
+    """Open a path of the served page and wait until its picture is complete."""
+
+    def show(path: str, *, base: str = link) -> Page:
+        page.goto(base.rstrip("/") + path)
+        ready(page)
+        return page
+
+    return show
+
+
+def ready(page: Page) -> None:
+    page.wait_for_selector("[data-ready]", state="attached")
