@@ -152,7 +152,9 @@ def test_a_dump_left_unfinished_is_named_and_counts_once_a_later_one_does(tmp_pa
     write_dump(log, 20, kinds=("predictions", "layers"))
     read = LogReader(blobs)
     assert shown(read) == [(0, 0), (10, 0)]
-    assert [text.split(": ")[-1] for text in read.check()] == ["the recorder was stopped while writing it, or writes it now."] * 2
+    assert [text.split(": ")[-1] for text in read.check()] == [
+        "the recorder was stopped while writing it, or writes it now."
+    ] * 2
     assert "iteration 10 of" in read.problems[0]
     assert "has no filters and no layers" in read.problems[0]
     assert "iteration 20 of" in read.problems[1]
