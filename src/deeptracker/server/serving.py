@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import secrets
 import socket
+import threading
+from importlib import import_module
 from types import FrameType
 
 import uvicorn
@@ -43,6 +45,8 @@ class Server:
 
     def run(self) -> None:
         """Serve until stopped, by `stop` or Ctrl+C."""
+        # scikit-learn takes over a second to import: done now, so that the first picture need not wait for it.
+        threading.Thread(target=import_module, args=("sklearn.cluster",), daemon=True).start()
         self._server.run(sockets=[self._socket])
 
     def close(self) -> None:
