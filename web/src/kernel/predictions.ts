@@ -23,36 +23,56 @@ export function cellsOf(labels: Columns<Labels>, truth: number): Columns<Uint8Ar
 export interface Flip {
   readonly row: number;
   readonly dump: number;
-  /** Dumps just before with the old value, and from this dump on with the new one. */
+  /** Recorded dumps just before with the old value, and from this dump on with the new one. */
   readonly before: number;
   readonly after: number;
   readonly becameCorrect: boolean;
 }
 
-/** All flips, row by row. A missing cell ends a run: nobody knows what happened there. */
-export function flipsOf(cells: Columns<Uint8Array>): Flip[] {
+/**
+ * All flips, row by row. Which dumps count, and what a missing sample is, follow the server, whose scores these explain:
+ *
+ * 1. Only `recorded` dumps count, ascending: where nothing was evaluated, a run of equal results neither grows nor ends.
+ * 2. A sample that is missing at a recorded dump keeps its result of the one before; at the first one it is wrong.
+ */
+export function flipsOf(cells: Columns<Uint8Array>, recorded: ArrayLike<number>): Flip[] {
   const out: Flip[] = [];
-  for (let row = 0; row < cells.rows; row++) flipsOfRow(cells.row(row), row, out);
+  for (let row = 0; row < cells.rows; row++) flipsOfRow(cells.row(row), recorded, row, out);
   return out;
 }
 
-function flipsOfRow(cells: Uint8Array, row: number, out: Flip[]): void {
+/** `begin` and `at` are positions among the recorded dumps; `before` is 0 until the first run has ended. */
+function flipsOfRow(cells: Uint8Array, recorded: ArrayLike<number>, row: number, out: Flip[]): void {
   let begin = 0;
-  let previous = 0;
-  for (let d = 1; d <= cells.length; d++) {
-    if (d < cells.length && cells[d] === cells[begin]) continue;
-    if (previous > 0 && cells[begin] !== 0) {
-      out.push({
-        row,
-        dump: begin,
-        before: previous,
-        after: d - begin,
-        becameCorrect: cells[begin] === CORRECT,
-      });
-    }
-    previous = cells[begin] === 0 ? 0 : d - begin;
-    begin = d;
+  let before = 0;
+  let result = INCORRECT;
+  const endRun = (at: number) => {
+    const becameCorrect = result === CORRECT;
+    if (before > 0) out.push({ row, dump: recorded[begin], before, after: at - begin, becameCorrect });
+    before = at - begin;
+    begin = at;
+  };
+  let at = 0;
+  for (; at < recorded.length && recorded[at] < cells.length; at++) {
+    const known = cells[recorded[at]];
+    if (known === 0 || known === result) continue;
+    if (at > begin) endRun(at);
+    result = known;
   }
+  endRun(at);
+}
+
+/** The dumps at which any sample was evaluated, read off the overall error. */
+export function recordedDumps(overallError: ArrayLike<number>): Int32Array {
+  const out: number[] = [];
+  for (let d = 0; d < overallError.length; d++) if (!Number.isNaN(overallError[d])) out.push(d);
+  return Int32Array.from(out);
+}
+
+/** What a sample was last predicted to be before a dump; -1 where nothing is known. */
+export function labelBefore(labels: Columns<Labels>, row: number, dump: number): number {
+  for (let d = dump - 1; d >= 0; d--) if (labels.at(row, d) >= 0) return labels.at(row, d);
+  return -1;
 }
 
 export interface RuleCounts {

@@ -16,11 +16,12 @@ const WRONG_LABELS = 5;
 export class OpenedClass {
   readonly cls: number;
   readonly part = new Part<ClassSamples>();
+  readonly #recorded: () => Int32Array;
   readonly cells = $derived.by(() => {
     const value = this.part.value;
     return value ? cellsOf(value.labels, this.cls) : null;
   });
-  readonly flips = $derived.by(() => (this.cells ? flipsOf(this.cells) : []));
+  readonly flips = $derived.by(() => (this.cells ? flipsOf(this.cells, this.#recorded()) : []));
   readonly wrong = $derived.by(() => {
     const value = this.part.value;
     return value ? wrongLabels(value.labels, this.cls, WRONG_LABELS) : null;
@@ -28,8 +29,9 @@ export class OpenedClass {
   #counts: { window: number; from: unknown; value: ReturnType<typeof ruleCounts> } | null = null;
   #order: { how: RowOrder; from: unknown; value: Int32Array } | null = null;
 
-  constructor(cls: number) {
+  constructor(cls: number, recorded: () => Int32Array) {
     this.cls = cls;
+    this.#recorded = recorded;
   }
 
   counts(window: number) {

@@ -1,5 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { byClass } from '../../kernel/anomalies.ts';
+import { recordedDumps } from '../../kernel/predictions.ts';
 import type { View } from '../../kernel/view_state.ts';
 import { Part } from '../../part.svelte.ts';
 import type {
@@ -39,6 +40,7 @@ export class ValidationData {
 
   readonly dumps = $derived.by(() => this.overall.value?.iterations.length ?? 0);
   readonly iterations = $derived.by(() => this.overall.value?.iterations.row(0) ?? new Float64Array(0));
+  readonly recorded = $derived.by(() => recordedDumps(this.overall.value?.validation.row(0) ?? []));
   readonly anomaliesByClass = $derived.by(() => {
     const value = this.anomalies.value;
     return value ? byClass(value.table) : null;
@@ -112,7 +114,7 @@ export class ValidationData {
   #open(cls: number): void {
     let entry = this.opened.get(cls);
     if (!entry) {
-      entry = new OpenedClass(cls);
+      entry = new OpenedClass(cls, () => this.recorded);
       this.opened.set(cls, entry);
     }
     entry.part.load(`${cls}`, (held, asking) => this.source.classSamples(this.run, cls, held, asking));
