@@ -7,6 +7,7 @@ numbers as numbers, for scripts.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -97,7 +98,7 @@ def demo(
         run=run,
         seed=seed,
         port=None if no_serve else port,
-        opens=not no_open,
+        open_page=(lambda link: None) if no_open else _open_page,
     )
 
 
@@ -121,7 +122,9 @@ def serve(
     if "://" not in root and not Path(root).is_dir():
         raise DeepTrackerError(f"{root} must be a folder. There is none. Record a run first: deeptracker demo")
     server = Server(root, host=host, port=port, token=token, allowed=tuple(allow_host or ()))
-    _announce(server.link, opens=not no_open)
+    out.print(f"DeepTracker shows the runs at [bold cyan]{server.link}[/bold cyan]   (Ctrl+C stops)")
+    if not no_open:
+        _open_page(server.link)
     server.run()
 
 
@@ -190,9 +193,9 @@ def check(run: RunPlace, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _announce(link: str, *, opens: bool) -> None:
-    out.print(f"DeepTracker shows the runs at [bold cyan]{link}[/bold cyan]   (Ctrl+C stops)")
-    if opens:
+def _open_page(link: str) -> None:
+    # Without a display, Python would look for a text browser and let it take over the terminal.
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(link)
 
 

@@ -14,8 +14,7 @@ import re
 import socket
 import subprocess
 import sys
-import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -41,9 +40,9 @@ def record_demo(
     run: str | None,
     seed: int,
     port: int | None,
-    opens: bool,
+    open_page: Callable[[str], None],
 ) -> None:
-    """Train, record, and show (unless `port` is None)."""
+    """Train, record, and show (unless `port` is None); `open_page` is given the link of the page."""
     _require_torch()
     data = _load(out, dataset)
     model = model or DEFAULT_MODEL
@@ -61,8 +60,7 @@ def record_demo(
     with _server(folder.parent, port) as (server, link):
         page = f"{link}?run={quote(folder.name)}"
         out.print(f"DeepTracker shows the run growing at [bold cyan]{page}[/bold cyan]")
-        if opens:
-            webbrowser.open(page)
+        open_page(page)
         _train(out, data, folder, model=model, epochs=epochs, dumps=dumps, seed=seed)
         out.print(f"Recorded. The page stays at [bold cyan]{page}[/bold cyan] until Ctrl+C.")
         with suppress(KeyboardInterrupt):
