@@ -15,13 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deeptracker.record.recorder import Recorder as Recorder
+    from deeptracker.record.trouble import RecorderWarning as RecorderWarning
     from deeptracker.run import Run as Run
     from deeptracker.run import open_run as open_run
 
 __version__ = "0.1.0"
-__all__ = ["Recorder", "Run", "__version__", "open_run"]
+__all__ = ["Recorder", "RecorderWarning", "Run", "__version__", "open_run"]
 
-_PLACES = {"Recorder": "deeptracker.record.recorder", "Run": "deeptracker.run", "open_run": "deeptracker.run"}
+_PLACES = {
+    "Recorder": "deeptracker.record.recorder",
+    "RecorderWarning": "deeptracker.record.trouble",
+    "Run": "deeptracker.run",
+    "open_run": "deeptracker.run",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -93,6 +93,22 @@ def test_a_full_disk_costs_dumps_and_one_warning_at_the_users_line(tmp_path: Pat
     assert reader.check() == []
 
 
+def test_a_disk_that_stays_full_is_told_at_the_end_as_run_json_cannot_tell_it(tmp_path: Path, disk: FullDisk) -> None:
+    model, optimizer = make()
+    recorder = Recorder(tmp_path / "run", model, optimizer, validation=(X, Y))
+    recorder.flush()
+    disk.is_full = True
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            step(model, optimizer)
+        recorder.close()
+    last = str(caught[-1].message)
+    assert "could not write run.json at the end" in last
+    assert "dump at iterations 1, 2, 3: OSError" in last
+    assert [dump.iteration for dump in LogReader(Blobs(tmp_path / "run")).dumps] == [0]
+
+
 def test_a_strict_recorder_raises_what_the_writer_met(tmp_path: Path, disk: FullDisk) -> None:
     model, optimizer = make()
     recorder = Recorder(tmp_path / "run", model, optimizer, strict=True)

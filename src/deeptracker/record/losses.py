@@ -53,6 +53,13 @@ class Losses:
             f"Training goes on. Further losses of this kind are told in {RUN_FILE} only."
         )
 
+    def tell_all(self) -> None:
+        """Warn of everything lost: at the end of a recording whose `run.json` could not be written."""
+        warn_user(
+            f"DeepTracker could not write {RUN_FILE} at the end, so the run stays marked as running. "
+            f"What was lost: {'; '.join(self.texts) or 'nothing else'}."
+        )
+
 
 def _why(error: Exception) -> str:
     text = str(error).rstrip(".")

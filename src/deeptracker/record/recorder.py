@@ -307,6 +307,8 @@ class Recorder:
         failures += self._take_failures()
         for failure in failures if exception is None else []:
             self._losses.tell(failure)
+        if any(failure.what == RUN_FILE for failure in failures):
+            self._losses.tell_all()
         if raised and exception is None:
             raise raised[0]
 
