@@ -71,7 +71,7 @@ class Record:
     def of(cls, run: Run) -> Record:
         assert run.samples is not None
         labels = run.samples.labels
-        predicted = np.concatenate([run.predicted(c) for c in range(run.samples.classes)])
+        predicted = np.concatenate([run.class_samples(c).predicted for c in range(run.samples.classes)])
         return cls(np.ascontiguousarray(predicted == labels[:, None]), run.samples.class_offsets, run.error_rates())
 
 
@@ -210,29 +210,27 @@ def class_rows(record: Record) -> Iterator[Row]:
 
 
 def chart_rows(place: Path, archives: Path, offsets: Offsets, dumps: int) -> Iterator[Row]:
-    """A class's pixel chart: predicted classes and probabilities of its samples at all dumps, and their order."""
+    """A class's pixel chart: predicted classes of its samples at all dumps, and their order."""
     rows = [slice(int(first), int(end)) for first, end in pairwise(offsets)]
 
     def first() -> tuple[Run, ClassSamples]:
         run = open_run(place)
         return run, run.class_samples(0)
 
-    def literal(cls: int) -> list[npt.NDArray[Any]]:
-        names = ("predicted", "probability")
-        columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+    def literal(cls: int) -> npt.NDArray[Any]:
+        columns: list[npt.NDArray[Any]] = []
         for dump in range(dumps):
             with np.load(archives / f"{dump:06d}.npz") as archive:
-                for name in names:
-                    columns[name].append(archive[name][rows[cls]])
-        return [np.stack(columns[name], axis=1) for name in names]
+                columns.append(archive["predicted"][rows[cls]])
+        return np.stack(columns, axis=1)
 
     ours, (run, chart) = timed(first, THEIR_REPEATS)
     other, expected = timed(lambda: literal(0), THEIR_REPEATS)
-    agreement = same(*zip((chart.predicted, chart.probability), expected, strict=True))
+    agreement = same((chart.predicted, expected))
     yield Row("open the run, chart of a first class", ours, other, agreement)
     classes = iter(range(1, len(rows)))  # a new one each time, as a run keeps the orders that it has found
     ours, (cls, chart) = timed(lambda: (cls := next(classes), run.class_samples(cls)), OUR_REPEATS)
-    agreement = same(*zip((chart.predicted, chart.probability), literal(cls), strict=True))
+    agreement = same((chart.predicted, literal(cls)))
     yield Row("chart of each further class", ours, other, agreement)
 
 

@@ -39,7 +39,7 @@ def test_class_stats_and_samples_agree_with_the_matrix(served_root: Path) -> Non
     np.testing.assert_array_equal(samples.predicted, predicted)
     assert samples.samples.tolist() == list(range(40, 60))
     assert samples.ids[0] == "val_000040"
-    assert samples.probability.shape == predicted.shape
+    assert run.probabilities("class 002").shape == predicted.shape
     assert sorted(samples.order.order.tolist()) == list(range(PER_CLASS))
     stats = run.class_stats(2, window=5)
     correct = predicted == 2

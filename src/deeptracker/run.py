@@ -24,7 +24,7 @@ from deeptracker.analysis.clusters import Clusters, Ordering, cluster_curves, si
 from deeptracker.analysis.pooling import Normalisation, needed_measures, normalised, pool
 from deeptracker.analysis.scalars import Stage, learning_rate_stages, means_since_last, training_error
 from deeptracker.errors import DeepTrackerError, LogFileError, UnknownNameError
-from deeptracker.schema import MEASURES, Layer, Network, RunInfo
+from deeptracker.schema import Network, RunInfo, check_measure
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.history import PredictionHistory
 from deeptracker.store.listing import DumpFiles
@@ -59,13 +59,12 @@ class ClassStats:
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassSamples:
     """The samples of one class: `samples` int32 (n,) their indexes, `ids` their names, `predicted` int (n, dumps), -1
-    where missing, `probability` float16 (n, dumps) of the true class, and their similarity `order`.
+    where missing, and their similarity `order`.
     """
 
     samples: npt.NDArray[np.int32]
     ids: tuple[str, ...]
     predicted: npt.NDArray[np.integer[Any]]
-    probability: npt.NDArray[np.float16]
     order: Ordering
 
 
@@ -231,34 +230,22 @@ class Run:
         )
 
     def class_samples(self, cls: int | str) -> ClassSamples:
-        """The Cls-Image index: predictions of every sample of a class over all dumps."""
+        """The Cls-Image index: predictions of every sample of a class over all dumps.
+
+        The order is that of their correct/incorrect rows, the easy ones first.
+        """
         c = self.class_index(cls)
-        rows, history = self._rows(c), self._predictions()
+        rows = self._rows(c)
         return ClassSamples(
-            self.class_sample_indexes(c),
-            self.sample_ids(c),
-            history.predicted(rows),
-            history.detail("probability", rows),
-            self.sample_order(c),
+            np.arange(rows.start, rows.stop, dtype=np.int32),
+            self._known_samples().ids[rows],
+            self._predictions().predicted(rows),
+            self._kept(("order", c), lambda: similarity_order(~self._correct()[rows])),
         )
 
-    def sample_order(self, cls: int | str) -> Ordering:
-        """The samples of a class in similarity order of their correct/incorrect rows."""
-        c = self.class_index(cls)
-        return self._kept(("order", c), lambda: similarity_order(~self._correct()[self._rows(c)]))
-
-    def predicted(self, cls: int | str) -> npt.NDArray[np.integer[Any]]:
-        """int (samples of the class, dumps): predicted classes, -1 where missing."""
-        return self._predictions().predicted(self._rows(self.class_index(cls)))
-
-    def class_sample_indexes(self, cls: int | str) -> npt.NDArray[np.int32]:
-        """int32 (samples of the class,): their indexes among all samples."""
-        rows = self._rows(self.class_index(cls))
-        return np.arange(rows.start, rows.stop, dtype=np.int32)
-
-    def sample_ids(self, cls: int | str) -> tuple[str, ...]:
-        """The ids of a class's samples, as the user knows them."""
-        return self._known_samples().ids[self._rows(self.class_index(cls))]
+    def probabilities(self, cls: int | str) -> npt.NDArray[np.float16]:
+        """float16 (samples of the class, dumps): probability of the true class, NaN where missing."""
+        return self._predictions().detail("probability", self._rows(self.class_index(cls)))
 
     def sample_history(self, sample: int) -> dict[str, npt.NDArray[Any]]:
         """One sample over all dumps: `predicted` int (dumps,), `probability` and `loss` float16 (dumps,)."""
@@ -278,7 +265,7 @@ class Run:
 
     def class_order(self) -> Ordering:
         """The classes in similarity order of their error curves."""
-        return self._kept(("class order",), lambda: similarity_order(self._recorded_curves()))
+        return self._kept(("class order",), lambda: similarity_order(self._predictions().recorded_error_rates))
 
     def anomaly_scores(self, window: int) -> AnomalyScores:
         """Scores of every class at every dump, (classes, dumps) each; dumps without predictions score 0."""
@@ -298,8 +285,12 @@ class Run:
 
         `normalise` divides by the largest magnitude of each filter, of each iteration, or of the whole layer.
         """
-        rows = self._known_network().layer(layer).rows
-        values = self._measure_rows((measure,), lambda read: read[measure][rows], self._known_network().layer(layer))
+        check_measure(measure)
+        known = self._known_network().layer(layer)
+        values = np.full((len(self._log.dumps), known.filters), np.nan, np.float32)
+        for row, read in enumerate(self._log.filters_over_time([measure])):
+            if read is not None:
+                values[row] = read[measure][known.rows]
         return normalised(values.T, normalise)
 
     def layer_stats(self, node: str, measure: str) -> Floats:
@@ -307,17 +298,20 @@ class Run:
 
         Sums, norms, means and deviations are pooled exactly (see analysis.pooling).
         """
-        _check_measure(measure)
+        check_measure(measure)
         layers = self._known_network().layers_below(node)
         rows = np.concatenate([np.arange(x.offset, x.offset + x.filters) for x in layers])
         weights = np.concatenate([np.full(x.filters, x.fan_in, np.int64) for x in layers])
         names = needed_measures(measure)
-        pooled = self._measure_rows(names, lambda read: pool(measure, {n: read[n][rows] for n in names}, weights))
-        return pooled.astype(np.float32)
+        pooled = np.full(len(self._log.dumps), np.nan, np.float32)
+        for row, read in enumerate(self._log.filters_over_time(names)):
+            if read is not None:
+                pooled[row] = pool(measure, {name: read[name][rows] for name in names}, weights)
+        return pooled
 
     def top_filters(self, iteration: int, k: int, measure: str = "change") -> TopFilters:
         """The Iter-Filter index: the k filters with the largest value at a dump, over all layers; NaN never counts."""
-        _check_measure(measure)
+        check_measure(measure)
         if k < 1:
             raise ValueError(f"k must be >= 1. Got {k}.")
         values = self._log.filters(self._dump_at(iteration), [measure])[measure]
@@ -393,44 +387,11 @@ class Run:
     def _events(self) -> FlipEvents:
         return self._kept(("events",), lambda: anomaly_rules.flip_events(self._correct()))
 
-    def _recorded_curves(self) -> Floats:
-        history = self._predictions()
-        return history.error_rates[:, history.recorded]
-
     def _spread_clusters(self, k: int) -> Clusters:
-        found = cluster_curves(self._recorded_curves(), k)
-        return replace(found, curves=self._spread(found.curves, np.nan))
+        found = cluster_curves(self._predictions().recorded_error_rates, k)
+        return replace(found, curves=self._predictions().spread(found.curves, np.nan))
 
     def _spread_scores(self, window: int) -> AnomalyScores:
         scores = anomaly_rules.scores(self._events(), self._known_samples().class_offsets, window)
-        spread = [self._spread(part, 0) for part in (scores.left, scores.right, scores.pending)]
+        spread = [self._predictions().spread(part, 0) for part in (scores.left, scores.right, scores.pending)]
         return AnomalyScores(spread[0], spread[1], spread[2], scores.sizes, window)
-
-    def _spread(self, values: Floats, fill: float) -> Floats:
-        """Columns of the dumps with predictions, put where those are among all dumps."""
-        history = self._predictions()
-        if values.shape[1] == history.dumps:
-            return values
-        out = np.full((len(values), history.dumps), fill, np.float32)
-        out[:, history.recorded] = values
-        return out
-
-    def _measure_rows(
-        self, names: tuple[str, ...], take: Callable[[dict[str, Floats]], Any], layer: Layer | None = None
-    ) -> Floats:
-        """`take` of the measures at each dump, one row a dump; NaN where they cannot be read."""
-        for name in names:
-            _check_measure(name)
-        shape = (len(self._log.dumps),) if layer is None else (len(self._log.dumps), layer.filters)
-        out = np.full(shape, np.nan, np.float64 if layer is None else np.float32)
-        for row, dump in enumerate(self._log.dumps):
-            try:
-                out[row] = take(self._log.filters(dump, names))
-            except LogFileError:
-                continue  # stays NaN; the log has noted it among its problems
-        return out
-
-
-def _check_measure(measure: str) -> None:
-    if measure not in MEASURES:
-        raise UnknownNameError(f"no measure {measure!r}. There are: {', '.join(MEASURES)}.")

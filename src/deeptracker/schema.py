@@ -28,6 +28,7 @@ STEP_MEASURES = ("cosine", "change", "update_ratio")
 MEASURES = (*WEIGHT_MEASURES, *GRADIENT_MEASURES, *STEP_MEASURES, "nonfinite")
 """Names of the per-filter measures, float32 each, in the order of the columns on disk."""
 
+
 RUN_STATES = ("running", "finished", "failed")
 
 
@@ -210,6 +211,12 @@ def check_version(version: object, *, place: str) -> None:
             f"{place} has format version {version}, this DeepTracker reads version {FORMAT_VERSION}. "
             "Open the run with the DeepTracker that recorded it, or a newer one: pip install -U deeptracker"
         )
+
+
+def check_measure(measure: str) -> None:
+    """`UnknownNameError` unless there is a measure of this name."""
+    if measure not in MEASURES:
+        raise UnknownNameError(f"no measure {measure!r}. There are: {', '.join(MEASURES)}.")
 
 
 class _Naming:

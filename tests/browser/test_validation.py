@@ -165,7 +165,7 @@ def test_an_anomaly_shows_the_images_that_flipped(show: Open, root: Path) -> Non
     found = run.anomalies(10, 0.35)
     c, dump = int(found.cls[0]), int(found.dump[0])
     page = show(f"/?run=net&open=0-3&c={c}&a={c}.{run.iterations[dump]}")
-    correct = run.predicted(c) == c
+    correct = run.class_samples(c).predicted == c
     fires = [row for row in correct if either_rule_fires(row, dump, 10)]
     right = sum(int(row[dump]) for row in fires)
     wrong = len(fires) - right

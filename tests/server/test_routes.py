@@ -68,7 +68,7 @@ def test_overall_classes_and_class_agree_with_run(client: TestClient, served_roo
     _, classes = ask(client, "/api/classes?run=small")
     assert np.abs((classes["error"].astype(float) - 1) / 254 - run.error_rates()).max() < 0.5 / 254 + 1e-6
     header, one = ask(client, "/api/class?run=small&cls=3")
-    np.testing.assert_array_equal(one["labels"], run.predicted(3))
+    np.testing.assert_array_equal(one["labels"], run.class_samples(3).predicted)
     assert one["samples"].tolist() == list(range(60, 80))
     assert len(header["names"]) == 20
 

@@ -149,14 +149,14 @@ def one_class(
 ) -> Response:
     """Predicted label of every sample of a class at each new dump."""
     with served.open(run) as it:
-        predicted, order, samples = it.predicted(cls), it.sample_order(cls), it.class_sample_indexes(cls)
+        found = it.class_samples(cls)
         first = it.first_new_dump(since, branch)
         arrays: dict[str, npt.NDArray[Any]] = {
-            "labels": predicted[:, first:],
-            "samples": samples,
-            "order": order.order,
+            "labels": found.predicted[:, first:],
+            "samples": found.samples,
+            "order": found.order.order,
         }
-        header: Json = {"names": it.sample_ids(cls), "order_method": order.method}
+        header: Json = {"names": found.ids, "order_method": found.order.method}
         return frame_response(request, encode_frame(arrays, header | _cursor(it, first)))
 
 

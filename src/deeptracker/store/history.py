@@ -70,6 +70,11 @@ class PredictionHistory:
         return self._error[: self.dumps].T
 
     @property
+    def recorded_error_rates(self) -> npt.NDArray[np.float32]:
+        """float32 (classes, recorded dumps): `error_rates` without the dumps that have no predictions."""
+        return self.error_rates[:, self.recorded]
+
+    @property
     def overall_error(self) -> npt.NDArray[np.float32]:
         """float32 (dumps,): share of all samples that are wrong; NaN where nothing was recorded."""
         return self._overall[: self.dumps]
@@ -99,6 +104,14 @@ class PredictionHistory:
                     more[row] = values
             held = self._details[name] = np.concatenate([held, more])
         return held[: self.dumps, rows].T
+
+    def spread(self, values: npt.NDArray[np.float32], fill: float) -> npt.NDArray[np.float32]:
+        """float32 (rows, recorded dumps) as (rows, dumps), with `fill` at the dumps that have no predictions."""
+        if values.shape[1] == self.dumps:
+            return values
+        out = np.full((len(values), self.dumps), fill, np.float32)
+        out[:, self.recorded] = values
+        return out
 
     def _read(self, dumps: tuple[DumpFiles, ...]) -> Iterator[Predictions | None]:
         with ThreadPoolExecutor(READERS) as pool:

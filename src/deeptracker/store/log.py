@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -159,6 +159,14 @@ class LogReader:
                 self.note_problem(path, text)
                 raise LogFileError(text)
         return measures
+
+    def filters_over_time(self, only: Sequence[str]) -> Iterator[dict[str, npt.NDArray[np.float32]] | None]:
+        """`filters` of every dump, in turn; None where it cannot be read (which is then among the problems)."""
+        for dump in self.dumps:
+            try:
+                yield self.filters(dump, only)
+            except LogFileError:
+                yield None
 
     def histograms(self, dump: DumpFiles) -> Histograms:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
