@@ -1,10 +1,10 @@
+import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import { Columns } from './kernel/columns.ts';
 import { arrayOf, decodeFrame, type Cells, type Frame } from './kernel/frame.ts';
 import type { Labels } from './kernel/predictions.ts';
 import {
   SourceError,
   type Anomalies,
-  type AnomalyCounts,
   type Asking,
   type ClassErrors,
   type ClassSamples,

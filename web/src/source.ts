@@ -1,4 +1,5 @@
 import type { AnomalyTable } from './kernel/anomalies.ts';
+import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import type { Columns } from './kernel/columns.ts';
 import type { Labels } from './kernel/predictions.ts';
 
@@ -100,12 +101,6 @@ export interface Anomalies {
   readonly threshold: number;
   readonly table: AnomalyTable;
   readonly highest: Highest | null;
-}
-
-export interface AnomalyCounts {
-  readonly windows: Int32Array;
-  /** (windows, 101), by threshold in per cent. */
-  readonly counts: Int32Array;
 }
 
 export interface SampleHistory {

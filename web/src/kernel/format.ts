@@ -28,6 +28,11 @@ export function rateText(lr: number): string {
   return significant(lr);
 }
 
+/** A stage of the learning rate: one value, or from where to where it ramps. */
+export function stageRateText({ lr, lr_end: end }: { readonly lr: number; readonly lr_end: number }): string {
+  return end === lr ? rateText(lr) : `${rateText(lr)} → ${rateText(end)}`;
+}
+
 export function decimalText(value: number, digits = 2): string {
   return Number.isFinite(value) ? value.toFixed(digits) : '–';
 }

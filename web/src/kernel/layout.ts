@@ -76,7 +76,7 @@ export const HEIGHTS = {
   thinGap: 0,
   thinAbove: 200,
   flips: 30,
-  taken: 10,
+  taken: 12,
   takenGap: 1,
   chartPad: 6,
 } as const;

@@ -5,6 +5,7 @@ import type { Surface } from './surface.ts';
 
 export function drawIterationAxis(surface: Surface, axis: Axis, theme: Theme, y: number): void {
   surface.line([axis.x0, y + 0.5, axis.x0 + axis.width, y + 0.5], { stroke: theme.ink2 });
+  surface.text('iteration', axis.x0 - 10, y + 12, { size: 10.5, fill: theme.ink3, anchor: 'end' });
   for (const tick of axisTicks(axis)) {
     const x = Math.round(tick.x) + 0.5;
     surface.line([x, y, x, y + 4], { stroke: theme.ink2 });

@@ -1,6 +1,6 @@
 import { dumpFrom, xOf, type Axis } from '../kernel/axis.ts';
 import type { Theme } from '../kernel/colour.ts';
-import { rateText } from '../kernel/format.ts';
+import { stageRateText } from '../kernel/format.ts';
 import type { Surface } from './surface.ts';
 
 export interface Stage {
@@ -42,9 +42,7 @@ export function drawStageBar(
     if (x1 - x0 < 0.5) continue;
     const shade = theme.stages[Math.min(index, theme.stages.length - 1)];
     surface.rect(x0 + (index > 0 ? 1 : 0), y, Math.max(1, x1 - x0 - 1), 5, { fill: shade, radius: 2 });
-    const ramps = stage.lr_end !== stage.lr;
-    const rate = ramps ? `${rateText(stage.lr)} → ${rateText(stage.lr_end)}` : rateText(stage.lr);
-    const label = `s${index + 1} · lr ${rate}`;
+    const label = `s${index + 1} · lr ${stageRateText(stage)}`;
     const width = label.length * 5.4 + 8;
     if (x0 < free || x0 + width > axis.x0 + axis.width + 60) continue;
     surface.text(label, x0 + 4, y + 13, { size: 10, fill: theme.ink2 });

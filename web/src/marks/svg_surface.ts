@@ -77,12 +77,14 @@ export class SvgSurface implements Surface {
     this.#parts.push('</g>');
   }
 
-  finish(width: number, height: number, title: string): string {
+  /** `font`: address of the page's font as data, so that the file looks the same where it is not installed. */
+  finish(width: number, height: number, title: string, font: string): string {
+    const face = `@font-face{font-family:'Inter Variable';font-weight:100 900;src:url(${font}) format('woff2')}`;
     return (
       `<svg xmlns="http://www.w3.org/2000/svg" width="${round(width)}" height="${round(height)}" ` +
       `viewBox="0 0 ${round(width)} ${round(height)}" font-family="${FONT}" ` +
       `style="font-variant-numeric:tabular-nums"><title>${escaped(title)}</title>` +
-      `<defs>${this.#definitions.join('')}</defs>${this.#parts.join('\n')}</svg>\n`
+      `<defs><style>${face}</style>${this.#definitions.join('')}</defs>${this.#parts.join('\n')}</svg>\n`
     );
   }
 

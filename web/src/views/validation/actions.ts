@@ -1,6 +1,7 @@
 import type { Anomaly, Glyph } from '../../kernel/anomalies.ts';
 import { scoreOf } from '../../kernel/anomalies.ts';
 import type { Row } from '../../kernel/layout.ts';
+import type { View } from '../../kernel/view_state.ts';
 import type { Hover } from './hit.ts';
 import type { DumpSpan, StageState } from './stage.svelte.ts';
 
@@ -101,17 +102,24 @@ export function clearInnermost(stage: StageState): boolean {
   return true;
 }
 
-/** Open a class in its cluster and bring it into view. */
-export function openClass(stage: StageState, cls: number): void {
+/** Open a class in its cluster and bring it into view; what else is chosen with it is the same entry of the history. */
+export function openClass(stage: StageState, cls: number, chosen: Partial<View> = {}): void {
   const cluster = stage.data.clusters.value?.assignment[cls];
   const { v } = stage.store;
   stage.store.commit({
     clusters: cluster === undefined || v.clusters.includes(cluster) ? v.clusters : [...v.clusters, cluster],
     classes: v.classes.includes(cls) ? v.classes : [...v.classes, cls].sort((a, b) => a - b),
     only: v.only && Boolean(stage.data.anomaliesByClass?.has(cls)),
+    ...chosen,
   });
   const row = stage.layout.rows.find((r) => r.kind === 'class' && r.cls === cls);
   if (row) stage.scroll = Math.max(0, Math.min(stage.maxScroll, row.y - 40));
+}
+
+/** Select an anomaly whose class need not be on the screen yet. */
+export function openAnomaly(stage: StageState, { cls, dump }: Anomaly): void {
+  const iteration = stage.data.iterations[dump];
+  if (iteration !== undefined) openClass(stage, cls, { anomaly: [cls, iteration], sample: null });
 }
 
 export function stepAnomaly(stage: StageState, cls: number, dump: number, direction: 1 | -1): Anomaly | null {

@@ -1,17 +1,18 @@
 import { mergeGlyphs } from '../../kernel/anomalies.ts';
 import { centreOf, nearestDump } from '../../kernel/axis.ts';
-import { countText, percentText, shortened } from '../../kernel/format.ts';
-import { rowsBetween, type ClassRow, type ClusterRow, type Row, type TakenRow } from '../../kernel/layout.ts';
+import { countText, iterationText, percentText, shortened } from '../../kernel/format.ts';
+import { rowsBetween, type ClassRow, type ClusterRow, type Row } from '../../kernel/layout.ts';
 import { drawMarkLine } from '../../marks/brush.ts';
 import { drawErrorChart } from '../../marks/error_lines.ts';
-import { drawFlipHistogram } from '../../marks/flip_histogram.ts';
 import { drawIterationAxis } from '../../marks/iteration_axis.ts';
-import { drawPixelChart } from '../../marks/pixel_chart.ts';
 import { drawStageBar, drawStageDashes } from '../../marks/stage_bar.ts';
 import { drawStripes } from '../../marks/stripes.ts';
 import type { Surface } from '../../marks/surface.ts';
 import { drawGlyph, drawThinGlyph } from '../../marks/triangles.ts';
-import { HEAD, sampleHeight, screenY, type OpenedFacts, type Scene } from './scene.ts';
+import { drawOpenedRow } from './draw_opened.ts';
+import { HEAD, MARGINS, screenY, type Scene } from './scene.ts';
+
+const THIN_NAME_GAP = 11;
 
 /** The picture without anything that follows the pointer. */
 export function drawStatic(surface: Surface, scene: Scene): void {
@@ -23,9 +24,28 @@ export function drawStatic(surface: Surface, scene: Scene): void {
       drawRow(surface, scene, row);
   });
   drawStageDashes(surface, scene.axis, scene.theme, scene.stages, HEAD.chartY, bottom);
-  surface.clipped(0, HEAD.height, scene.width, bottom - HEAD.height, () => drawAllGlyphs(surface, scene));
+  surface.clipped(0, HEAD.height, scene.width, bottom - HEAD.height, () => {
+    drawAllGlyphs(surface, scene);
+    drawThinNames(surface, scene);
+  });
   drawMarks(surface, scene);
   drawIterationAxis(surface, scene.axis, scene.theme, bottom);
+  drawHiddenRows(surface, scene);
+}
+
+/** What lies below the axis must be told: rows cut at a gap look like the end. */
+function drawHiddenRows(surface: Surface, scene: Scene): void {
+  const { theme, axisY, layout, scroll } = scene;
+  const bottom = scroll + axisY - HEAD.height;
+  const below = layout.rows.filter((row) => row.y + row.h / 2 > bottom && isStripe(row)).length;
+  if (below === 0) return;
+  const y = axisY + 12;
+  surface.line([20, y - 2, 24, y + 2, 28, y - 2], { stroke: theme.ink2, width: 1.4 });
+  surface.text(countText(below, 'more row'), 38, y, { size: 10.5, fill: theme.ink2 });
+}
+
+function isStripe(row: Row): boolean {
+  return row.kind === 'cluster' || row.kind === 'class';
 }
 
 function drawHead(surface: Surface, scene: Scene): void {
@@ -61,14 +81,7 @@ function drawRow(surface: Surface, scene: Scene, row: Row): void {
   const y = screenY(scene, row.y);
   if (row.kind === 'cluster') drawClusterRow(surface, scene, row, y);
   else if (row.kind === 'class') drawClassRow(surface, scene, row, y);
-  else {
-    const opened = scene.opened(row.cls);
-    if (!opened)
-      surface.rect(scene.axis.x0, y, scene.axis.width, row.h, { fill: scene.theme.skeleton, radius: 2 });
-    else if (row.kind === 'flips') drawFlipsRow(surface, scene, row, opened, y);
-    else if (row.kind === 'pixels') drawPixelsRow(surface, scene, row, opened, y);
-    else drawTakenRow(surface, scene, row, opened, y);
-  }
+  else drawOpenedRow(surface, scene, row, y);
 }
 
 function drawChevron(surface: Surface, scene: Scene, x: number, y: number, open: boolean): void {
@@ -97,11 +110,19 @@ function drawClusterRow(surface: Surface, scene: Scene, row: ClusterRow, y: numb
   drawStripes(surface, axis, theme, source, [{ row: row.cluster, y, h: row.h }]);
   const x = axis.x0 + axis.width + 12;
   surface.text(`final ${percentText(facts.final)}`, x, middle, { size: 10.5, fill: theme.ink2 });
-  if (scene.view.anomalies && scene.anomalies && axis.x0 > 210) {
-    surface.text(countText(facts.anomalies, 'anomaly', 'anomalies'), x + 72, middle, {
-      size: 10.5,
-      fill: theme.ink3,
-    });
+  if (scene.view.anomalies && scene.anomalies)
+    drawAnomalyCount(surface, scene, facts.anomalies, x + 66, middle);
+}
+
+/** In words where there is room, else as the triangle that the words stand for. */
+function drawAnomalyCount(surface: Surface, scene: Scene, count: number, x: number, middle: number): void {
+  const { theme, axis } = scene;
+  const words = { size: 10.5, fill: count > 0 ? theme.ink2 : theme.ink3 };
+  if (axis.x0 >= MARGINS.left) surface.text(countText(count, 'anomaly', 'anomalies'), x, middle, words);
+  else if (count > 0) {
+    const glyph = { x: x + 5, left: 0.4, right: 0, members: [] };
+    drawGlyph(surface, theme, glyph, middle, theme.triangle);
+    surface.text(iterationText(count), x + 14, middle, words);
   }
 }
 
@@ -149,79 +170,32 @@ function drawAllGlyphs(surface: Surface, scene: Scene): void {
   }
 }
 
+/** Thin stripes have no room for all names: those with most anomalies get theirs, as far as names do not collide. */
+function drawThinNames(surface: Surface, scene: Scene): void {
+  const { theme, axis, layout } = scene;
+  const count = (row: ClassRow) => scene.anomalies?.get(row.cls)?.length ?? 0;
+  const thin = layout.rows.filter((row) => row.kind === 'class').filter((row) => row.thin);
+  const taken = new Set<number>();
+  const slot = (y: number) => Math.floor(y / THIN_NAME_GAP);
+  for (const row of thin.sort((a, b) => count(b) - count(a))) {
+    const middle = row.y + row.h / 2;
+    const at = slot(middle);
+    if ([at - 1, at, at + 1].some((near) => taken.has(near))) continue;
+    taken.add(at);
+    const y = screenY(scene, middle);
+    if (y < HEAD.height - 8 || y > scene.axisY + 8) continue;
+    const name = shortened(scene.names[row.cls], Math.floor((axis.x0 - 40) / 6));
+    surface.line([axis.x0 - 6, y, axis.x0 - 2, y], { stroke: theme.ink3 });
+    surface.text(name, axis.x0 - 10, y, { size: 10, fill: theme.ink2, anchor: 'end' });
+  }
+}
+
 export function glyphsOf(scene: Scene, cls: number) {
   const { axis } = scene;
   const shown = (scene.anomalies?.get(cls) ?? []).filter(
     (a) => a.dump >= Math.floor(axis.d0) && a.dump < axis.d1,
   );
   return mergeGlyphs(shown, (dump) => centreOf(axis, dump), scene.view.th / 100);
-}
-
-function drawFlipsRow(surface: Surface, scene: Scene, row: Row, opened: OpenedFacts, y: number): void {
-  const { theme, axis } = scene;
-  surface.text('flips', axis.x0 - 10, y + row.h / 2, { size: 10.5, fill: theme.ink3, anchor: 'end' });
-  if (row.kind !== 'flips') return;
-  const anomalous = new Set((scene.anomalies?.get(row.cls) ?? []).map((a) => a.dump));
-  const shown = scene.view.anomalies ? anomalous : new Set<number>();
-  const samples = opened.cells.rows;
-  drawFlipHistogram(surface, axis, theme, opened.counts, samples, y, row.h, (dump) => shown.has(dump));
-}
-
-const ROWS_LABEL = { similarity: 'similarity', label: 'dataset order', final: 'final result' } as const;
-
-function drawPixelsRow(
-  surface: Surface,
-  scene: Scene,
-  row: Row & { kind: 'pixels' },
-  opened: OpenedFacts,
-  y: number,
-): void {
-  const { theme, axis } = scene;
-  const words = { size: 10.5, fill: theme.ink2, anchor: 'end' as const };
-  surface.text(countText(row.samples, 'image'), axis.x0 - 10, y + 9, words);
-  if (row.h > 22) {
-    const label = `rows: ${ROWS_LABEL[scene.view.rows]}`;
-    surface.text(label, axis.x0 - 10, y + 24, { ...words, fill: theme.ink3 });
-  }
-  drawPixelChart(surface, axis, theme, {
-    cells: opened.cells,
-    order: opened.order,
-    lut: scene.pixelLut,
-    y,
-    h: row.h,
-    top: scene.chartTop(row.cls),
-    rowHeight: sampleHeight(row),
-  });
-}
-
-function drawTakenRow(surface: Surface, scene: Scene, row: TakenRow, opened: OpenedFacts, y: number): void {
-  const { theme, axis } = scene;
-  const { labels, counts, known } = opened.wrong;
-  const label = labels[row.index];
-  const name = label === undefined ? 'other classes' : (scene.names[label] ?? `class ${label}`);
-  const middle = y + row.h / 2;
-  if (row.index === 0) surface.text('taken for', 58, middle, { size: 10, fill: theme.ink3 });
-  const fit = Math.floor((axis.x0 - 10 - (row.index === 0 ? 112 : 62)) / 5.6);
-  surface.text(shortened(name, fit), axis.x0 - 10, middle, { size: 10, fill: theme.ink2, anchor: 'end' });
-  const cells = takenCells(counts[row.index], known);
-  drawStripes(
-    surface,
-    axis,
-    theme,
-    { data: cells, stride: cells.length, length: cells.length, lut: scene.countLut },
-    [{ row: 0, y, h: row.h }],
-  );
-  const now = counts[row.index][counts[row.index].length - 1] ?? 0;
-  surface.text(`now ${now}`, axis.x0 + axis.width + 12, middle, { size: 10, fill: theme.ink3 });
-}
-
-/** Share of the class taken for one label, on a square-root scale: a few samples must be seen. */
-function takenCells(counts: Int32Array, known: Int32Array): Uint8Array {
-  const cells = new Uint8Array(counts.length);
-  for (let d = 0; d < counts.length; d++) {
-    if (known[d] > 0) cells[d] = 1 + Math.round(254 * Math.sqrt(Math.min(1, counts[d] / known[d])));
-  }
-  return cells;
 }
 
 function drawMarks(surface: Surface, scene: Scene): void {

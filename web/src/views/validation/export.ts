@@ -1,4 +1,4 @@
-import { csvLine } from '../../kernel/format.ts';
+import { csvLine, endOf } from '../../kernel/format.ts';
 import { shareOf } from '../../kernel/colour.ts';
 import { CanvasSurface } from '../../marks/canvas_surface.ts';
 import { drawLegendLine } from '../../marks/legend.ts';
@@ -6,8 +6,9 @@ import type { Surface } from '../../marks/surface.ts';
 import { SvgSurface } from '../../marks/svg_surface.ts';
 import { drawDynamic } from './draw_dynamic.ts';
 import { drawStatic } from './draw_static.ts';
-import { AXIS_HEIGHT, HEAD, LEGEND_HEIGHT, type Scene } from './scene.ts';
+import { AXIS_HEIGHT, HEAD, LEGEND_HEIGHT, THUMBNAIL, type Scene } from './scene.ts';
 import type { StageState } from './stage.svelte.ts';
+import { thumbnailPage } from './thumbnails.ts';
 
 /** The view as files: the picture with all its rows (as far as a sheet goes), and the numbers behind the selection. */
 const TALLEST = 6000;
@@ -25,34 +26,34 @@ function drawSheet(surface: Surface, scene: Scene, stage: StageState): void {
   surface.rect(0, 0, scene.width, scene.height, { fill: scene.theme.background });
   drawStatic(surface, scene);
   drawDynamic(surface, scene, { hover: null, brush: stage.brush, selected: stage.selected, focus: false });
-  drawThumbnails(surface, scene);
+  drawThumbnails(surface, scene, stage);
   const y = scene.axisY + AXIS_HEIGHT + LEGEND_HEIGHT / 2 + 4;
   const { win, th } = scene.view;
   const name = stage.data.info.value?.name ?? stage.data.run;
   drawLegendLine(surface, scene.theme, 18, y, `${name} · window ${win}, score ≥ ${th} %`);
 }
 
-/** The pictures that the screen shows beside the opened charts, where they are on the screen. */
-function drawThumbnails(surface: Surface, scene: Scene): void {
-  const canvas = document.querySelector('[data-testid="stage-canvas"]')?.getBoundingClientRect();
-  if (!canvas || scene.scroll !== 0) return;
-  for (const image of document.querySelectorAll<HTMLImageElement>('[data-testid="thumbnail"] img')) {
-    if (!image.complete || image.naturalWidth === 0) continue;
-    const box = image.getBoundingClientRect();
-    const scroll = document.querySelector('.scroller')?.scrollTop ?? 0;
-    const [x, y] = [box.left - canvas.left, box.top - canvas.top + scroll];
-    surface.picture(image, x, y, box.width, box.height);
-    const name = image.nextElementSibling?.textContent ?? '';
-    const style = { size: 10, fill: scene.theme.ink2, anchor: 'middle' as const };
-    surface.text(name, x + box.width / 2, y + box.height + 7, style);
+/** The pictures beside the opened charts, as far as the screen has them. */
+function drawThumbnails(surface: Surface, scene: Scene, stage: StageState): void {
+  const style = { size: 10, fill: scene.theme.ink2, anchor: 'middle' as const };
+  for (const row of scene.layout.rows) {
+    const page = row.kind === 'pixels' ? thumbnailPage(stage, scene, row) : null;
+    for (const { sample, name, x, y } of page?.pictures ?? []) {
+      const image = document.querySelector<HTMLImageElement>(`[data-sample="${sample}"] img`);
+      if (!image?.complete || image.naturalWidth === 0 || y < HEAD.height) continue;
+      surface.picture(image, x, y, THUMBNAIL.size, THUMBNAIL.size);
+      surface.text(endOf(name, 9), x + THUMBNAIL.size / 2, y + THUMBNAIL.size + 7, style);
+    }
   }
 }
 
-export function svgOf(stage: StageState): string {
+/** The font travels in the file, and is fetched only here: most readers never export a picture. */
+export async function svgOf(stage: StageState): Promise<string> {
+  const font = await import('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2?inline');
   const scene = sheetOf(stage);
   const surface = new SvgSurface();
   drawSheet(surface, scene, stage);
-  return surface.finish(scene.width, scene.height, `${stage.data.run}, Validation view`);
+  return surface.finish(scene.width, scene.height, `${stage.data.run}, Validation view`, font.default);
 }
 
 export async function pngOf(stage: StageState): Promise<Blob> {

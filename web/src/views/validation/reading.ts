@@ -1,5 +1,11 @@
-import { scoreOf, type Anomaly } from '../../kernel/anomalies.ts';
-import { countText, iterationText, percentText, wholePercentText } from '../../kernel/format.ts';
+import { scoreOf } from '../../kernel/anomalies.ts';
+import {
+  countText,
+  iterationText,
+  percentText,
+  stageRateText,
+  wholePercentText,
+} from '../../kernel/format.ts';
 import { countedShare } from '../../kernel/colour.ts';
 import { sampleAt } from './actions.ts';
 import type { Hover } from './hit.ts';
@@ -15,6 +21,7 @@ export function readingOf(stage: StageState, hover: Hover | null): Reading {
   const iteration = dump === null ? undefined : stage.data.iterations[dump];
   if (dump !== null && iteration !== undefined) {
     out.push(['Iteration', `${iterationText(iteration)} · dump ${dump}`]);
+    out.push(...learningRateReading(stage, iteration));
   }
   if (hover.area === 'chart' || hover.area === 'axis') out.push(...overallReading(stage, dump));
   if (row?.kind === 'cluster') out.push(...clusterReading(stage, row.cluster, dump));
@@ -26,22 +33,23 @@ export function readingOf(stage: StageState, hover: Hover | null): Reading {
     if (row.kind === 'flips' && dump !== null) out.push(...flipsReading(stage, row.cls, dump));
     if (row.kind === 'taken' && dump !== null) out.push(...takenReading(stage, row.cls, row.index, dump));
   }
-  if (hover.glyph) out.push(...glyphReading(hover.glyph.members));
+  if (row && row.kind !== 'cluster') out.push(...anomalyReading(stage, row.cls, hover));
   return out;
 }
 
 function overallReading(stage: StageState, dump: number | null): [string, string][] {
   const overall = stage.data.overall.value;
   if (!overall || dump === null) return [];
-  const stages = stage.data.info.value?.lr_stages ?? [];
-  const iteration = stage.data.iterations[dump];
-  const at = stages.findIndex((s) => iteration >= s.first && iteration <= s.last);
-  const out: [string, string][] = [
+  return [
     ['Validation error', preciseText(overall.validation.at(0, dump))],
     ['Training error', preciseText(overall.training.at(0, dump))],
   ];
-  if (at >= 0) out.push(['Learning rate', `${Number(stages[at].lr.toPrecision(4))} · stage ${at + 1}`]);
-  return out;
+}
+
+function learningRateReading(stage: StageState, iteration: number): [string, string][] {
+  const stages = stage.data.info.value?.lr_stages ?? [];
+  const at = stages.findLastIndex((s) => s.first <= iteration);
+  return at < 0 ? [] : [['Learning rate', `${stageRateText(stages[at])} · stage ${at + 1}`]];
 }
 
 function preciseText(share: number): string {
@@ -68,9 +76,6 @@ function classReading(stage: StageState, cls: number, dump: number | null): [str
   if (dump !== null && error && dump < error.length) {
     out.push(['Error rate', errorText(error.at(cls, dump), stage.data.info.value?.class_sizes[cls] ?? 0)]);
   }
-  const list = stage.data.anomaliesByClass?.get(cls) ?? [];
-  const here = list.find((a) => a.dump === dump);
-  out.push(['Anomalies', here ? `${list.length}, one here` : String(list.length)]);
   return out;
 }
 
@@ -113,12 +118,18 @@ function takenReading(stage: StageState, cls: number, index: number, dump: numbe
   return [[`Taken for ${name}`, `${wrong.counts[index][dump]} of ${wrong.known[dump]}`]];
 }
 
-function glyphReading(members: readonly Anomaly[]): [string, string][] {
-  const best = members.reduce((a, b) => (scoreOf(b) > scoreOf(a) ? b : a));
+/** How many the class has, and both scores of the one here: under a glyph its strongest, else the one at this dump. */
+function anomalyReading(stage: StageState, cls: number, { glyph, dump }: Hover): [string, string][] {
+  const list = stage.store.v.anomalies ? stage.data.anomaliesByClass?.get(cls) : undefined;
+  const here = glyph?.members ?? list?.filter((a) => a.dump === dump) ?? [];
+  const count = list?.length ?? 0;
   const out: [string, string][] = [
-    ['Score left · right', `${wholePercentText(best.left)} · ${wholePercentText(best.right)}`],
+    ['Anomalies', here.length > 1 ? `${count}, here ${here.length}` : `${count}`],
   ];
+  if (here.length === 0) return out;
+  const best = here.reduce((a, b) => (scoreOf(b) > scoreOf(a) ? b : a));
+  out.push(['Score here, left rule', wholePercentText(best.left)]);
+  out.push(['Score here, right rule', wholePercentText(best.right)]);
   if (best.pending > 0.005) out.push(['Right rule pending', wholePercentText(best.pending)]);
-  if (members.length > 1) out.push(['Anomalies here', String(members.length)]);
   return out;
 }

@@ -34,6 +34,8 @@ export class StageState {
   picturesPending = $state(0);
   hover = $state.raw<Hover | null>(null);
   chartTops = $state.raw<ReadonlyMap<number, number>>(new Map());
+  /** The row of each opened class that was last pointed at: its picture is shown. */
+  pointedRows = $state.raw<ReadonlyMap<number, number>>(new Map());
   /** While the hand draws: not yet in the link. */
   draftBrush = $state.raw<DumpSpan | null>(null);
   draftZoom = $state.raw<DumpSpan | null>(null);
@@ -200,6 +202,11 @@ export class StageState {
     const next = new Map(this.chartTops);
     next.set(row.cls, Math.max(0, Math.min(largestTop(row), top)));
     this.chartTops = next;
+  }
+
+  pointAtRow(cls: number, position: number): void {
+    if (this.pointedRows.get(cls) === position) return;
+    this.pointedRows = new Map(this.pointedRows).set(cls, Math.max(0, position));
   }
 
   pixelsRow(cls: number): (Row & { kind: 'pixels' }) | null {

@@ -1,11 +1,11 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { byClass } from '../../kernel/anomalies.ts';
+import type { AnomalyCounts } from '../../kernel/anomaly_counts.ts';
 import { recordedDumps } from '../../kernel/predictions.ts';
 import type { View } from '../../kernel/view_state.ts';
 import { Part } from '../../part.svelte.ts';
 import type {
   Anomalies,
-  AnomalyCounts,
   ClassErrors,
   Clusters,
   DataSource,
