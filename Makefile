@@ -31,9 +31,10 @@ format: .venv/dev  ## Format all code in place
 	$(BIN)/ruff check --fix .
 	$(NPM) run format
 
-bench: .venv/bench  ## Measure what the documentation claims; prints ratios
+bench: .venv/bench chromium  ## Measure what the documentation claims; prints ratios
 	$(BIN)/python benchmarks/recorder.py
 	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/page.py
 
 web: .venv/dev  ## Build the page into src/deeptracker/static
 	$(BIN)/python hatch_build.py

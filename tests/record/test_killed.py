@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from deeptracker.schema import Predictions
+from deeptracker.server.runs import ServedRuns
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
 
@@ -138,6 +139,8 @@ def test_a_run_killed_at_any_moment_is_readable_and_can_be_continued(tmp_path: P
             assert trainings.ended() == 0
             continued = LogReader(Blobs(run))
             assert read_everything(continued) == len(reader.dumps) + (3 if reader.dumps else 4)
+            with ServedRuns(str(run)).open("") as served:
+                assert served.error_rates().shape == (3, len(continued.dumps))
             assert continued.info.state == "finished"
             assert [dump.iteration for dump in continued.dumps] == list(range(resume + 4))
             assert set(continued.problems) <= set(reader.problems)
