@@ -81,6 +81,7 @@ def test_check_is_status_0_only_where_all_is_well(small_run: Path) -> None:
         (("serve", ".", "--host", "192.0.2.1", "--port", "0"), "cannot listen"),
         (("serve", ".", "--host", "0.0.0.0", "--port", "0", "--token", "x"), "at least 8"),
         (("demo", "--dataset", "nowhere", "--no-serve"), "no data set at nowhere"),
+        (("demo", "--model", "vgg", "--no-serve"), "must be one of resnet8"),
         (("frobnicate",), "No such command"),
     ],
 )
@@ -114,3 +115,67 @@ def test_serve_prints_its_link_and_ends_cleanly_on_ctrl_c(served_root: Path) -> 
         _, errors = process.communicate(timeout=15)
         stream.close()
     assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_demo_records_a_real_training_and_never_over_another(tmp_path: Path) -> None:
+    record = ("demo", "--epochs", "2", "--dumps", "20", "--run", str(tmp_path / "digits"), "--no-serve")
+    done = run(*record)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(run("info", str(tmp_path / "digits"), "--json").stdout)
+    assert facts["dumps"] > 20
+    assert (facts["state"], facts["classes"], facts["samples"]) == ("finished", 10, 599)
+    assert facts["validation_error"] < 0.9
+    done = run(*record)
+    assert done.returncode == 1
+    assert "has a run already" in done.stderr
+
+
+@pytest.mark.slow
+def test_demo_shows_the_run_growing_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deeptracker", "demo", "--epochs", "4", "--port", "0", "--no-open"]
+    environment = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "300", "TERM": "dumb"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+    ) as process:
+        said = process.stdout.readline() + process.stdout.readline()
+        link = re.search(r"(http://\S+)\?run=(\S+)", said)
+        assert link, said
+        states = []
+        while states[-1:] != ["finished"]:
+            with urllib.request.urlopen(f"{link[1]}api/runs") as response:
+                states += [one["state"] for one in json.load(response)["runs"]]
+        assert "live" in states
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert (tmp_path / "runs" / link[2] / "run.json").exists()
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_stopped_keeps_what_was_recorded(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "deeptracker",
+        "demo",
+        "--epochs",
+        "500",
+        "--run",
+        str(tmp_path / "cut"),
+        "--no-serve",
+    ]
+    environment = os.environ | {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "300"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        while not list(tmp_path.glob("cut/log/filters/*.arrow")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "Traceback" not in output + errors
+    assert "What was recorded stays" in output
+    done = run("check", str(tmp_path / "cut"))
+    assert done.returncode == 0, done.stdout

@@ -70,7 +70,7 @@ def demo(
     dataset: Annotated[
         str, typer.Option(help="`digits`, `cifar10`, `cifar100`, an image folder, an `.npz`, or a CIFAR archive.")
     ] = "digits",
-    model: Annotated[str | None, typer.Option(help="Network to train; `--model help` lists them.")] = None,
+    model: Annotated[str | None, typer.Option(help="Network to train: resnet8, resnet14, resnet20 or convnet.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs to train; by default what suits the data.")] = None,
     dumps: Annotated[int | None, typer.Option(min=1, help="How many dumps to record; by default what suits.")] = None,
     run: Annotated[str | None, typer.Option(help="Folder to record into; by default a new one below `runs/`.")] = None,

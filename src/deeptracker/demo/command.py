@@ -20,10 +20,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from deeptracker.demo.datasets import load_dataset
 from deeptracker.demo.image_data import ImageData
+from deeptracker.demo.recipes import MODEL_NAMES
 from deeptracker.errors import DeepTrackerError, RunExistsError
 
 DEFAULT_ROOT = Path("runs")
@@ -44,8 +53,10 @@ def record_demo(
 ) -> None:
     """Train, record, and show (unless `port` is None); `open_page` is given the link of the page."""
     _require_torch()
-    data = _load(out, dataset)
     model = model or DEFAULT_MODEL
+    if model not in MODEL_NAMES:
+        raise ValueError(f"model must be one of {', '.join(MODEL_NAMES)}. Got {model!r}.")
+    data = _load(out, dataset)
     folder = Path(run) if run else _free_folder(DEFAULT_ROOT, f"{data.name}-{model}")
     if (folder / "run.json").exists():
         raise RunExistsError(f"{folder} has a run already. Give another folder: --run FOLDER")
@@ -77,15 +88,20 @@ def _require_torch() -> None:
 
 
 def _load(out: Console, dataset: str) -> ImageData:
-    with Progress(TextColumn("downloading"), BarColumn(), MofNCompleteColumn(), console=out, transient=True) as bar:
-        task: TaskID | None = None
+    bar = Progress(TextColumn("downloading"), BarColumn(), DownloadColumn(), console=out, transient=True)
+    task: TaskID | None = None
 
-        def show(done: int, total: int | None) -> None:
-            nonlocal task
-            task = bar.add_task("", total=total) if task is None else task
-            bar.update(task, completed=done)
+    def show(done: int, total: int | None) -> None:
+        nonlocal task
+        if task is None:
+            bar.start()  # only now: a bar without a task would leave an empty line
+            task = bar.add_task("", total=total)
+        bar.update(task, completed=done)
 
+    try:
         return load_dataset(dataset, on_download=show)
+    finally:
+        bar.stop()
 
 
 def _train(

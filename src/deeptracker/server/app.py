@@ -38,7 +38,7 @@ def create_app(root: str, access: Access | None = None) -> FastAPI:
         title="DeepTracker",
         version=deeptracker.__version__,
         openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
+        docs_url=None,  # it would load its scripts from another site
         redoc_url=None,
         lifespan=_lifespan,
     )
@@ -75,7 +75,7 @@ def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        remedy = "docs/http-api.md and /api/docs list what each route takes."
+        remedy = "docs/http-api.md and /api/openapi.json say what each route takes."
         return error_response(400, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}.", remedy)
 
     @app.exception_handler(HTTPException)
