@@ -48,14 +48,14 @@ const LIGHT: Theme = {
   panel: '#ffffff',
   ink: '#1b1f24',
   ink2: '#4b5560',
-  ink3: '#69737d',
+  ink3: '#626b75',
   line: '#d9dde1',
   faint: '#eceeee',
   highlight: '#c2185b',
   brush: '#b45309',
   mark: '#6d28d9',
   training: '#2f6db5',
-  validation: '#c8571b',
+  validation: '#b84d14',
   correct: '#cfe3df',
   incorrect: '#c8501e',
   hatch: '#69737d',
@@ -95,6 +95,19 @@ const DARK: Theme = {
   errorRamp: ERROR.dark,
   countRamp: COUNT.dark,
 };
+
+/** Those that the page around the canvas wears too. */
+export const PAGE_COLOURS = [
+  'background',
+  'panel',
+  'ink',
+  'ink2',
+  'ink3',
+  'highlight',
+  'brush',
+  'mark',
+  'skeleton',
+] as const satisfies readonly (keyof Theme)[];
 
 /** Correct and incorrect as printed in the paper; hard to tell apart for many, so never the default. */
 export const PAPER_COLOURS = { correct: '#5cb85c', incorrect: '#d9534f' } as const;

@@ -15,7 +15,6 @@ export interface Dynamic {
   readonly brush: readonly [number, number] | null;
   /** Position of the selected sample in its drawn class. */
   readonly selected: { readonly cls: number; readonly position: number } | null;
-  readonly focus: boolean;
 }
 
 /** Everything that changes while the pointer moves; drawn over the static picture many times a second. */

@@ -1,4 +1,4 @@
-import { csvLine, endOf } from '../../kernel/format.ts';
+import { countText, csvLine, endOf } from '../../kernel/format.ts';
 import { shareOf } from '../../kernel/colour.ts';
 import { CanvasSurface } from '../../marks/canvas_surface.ts';
 import { drawLegendLine } from '../../marks/legend.ts';
@@ -12,7 +12,8 @@ import { thumbnailPage } from './thumbnails.ts';
 
 /** The view as files: the picture with all its rows (as far as a sheet goes), and the numbers behind the selection. */
 const TALLEST = 6000;
-const FOOT = AXIS_HEIGHT + LEGEND_HEIGHT + 8;
+const NOTE_HEIGHT = 20;
+const FOOT = AXIS_HEIGHT + LEGEND_HEIGHT + NOTE_HEIGHT + 8;
 const PNG_DENSITY = 2;
 
 function sheetOf(stage: StageState): Scene {
@@ -25,12 +26,14 @@ function sheetOf(stage: StageState): Scene {
 function drawSheet(surface: Surface, scene: Scene, stage: StageState): void {
   surface.rect(0, 0, scene.width, scene.height, { fill: scene.theme.background });
   drawStatic(surface, scene);
-  drawDynamic(surface, scene, { hover: null, brush: stage.brush, selected: stage.selected, focus: false });
+  drawDynamic(surface, scene, { hover: null, brush: stage.brush, selected: stage.selected });
   drawThumbnails(surface, scene, stage);
   const y = scene.axisY + AXIS_HEIGHT + LEGEND_HEIGHT / 2 + 4;
   const { win, th } = scene.view;
   const name = stage.data.info.value?.name ?? stage.data.run;
-  drawLegendLine(surface, scene.theme, 18, y, `${name} · window ${win}, score ≥ ${th} %`);
+  drawLegendLine(surface, scene.theme, 18, y);
+  const note = `${name} · ${countText(stage.data.dumps, 'dump')} · anomalies: window ${win}, score ≥ ${th} %`;
+  surface.text(note, 18, y + NOTE_HEIGHT, { size: 10, fill: scene.theme.ink3 });
 }
 
 /** The pictures beside the opened charts, as far as the screen has them. */

@@ -23,6 +23,11 @@ export class KeyboardCursor {
     this.#stage = stage;
   }
 
+  /** Shows where the cursor is when the keyboard comes to the stage. */
+  begin(): void {
+    this.#stage.hover ??= this.#cursor();
+  }
+
   /** Returns whether the key meant something. */
   press(event: KeyboardEvent): boolean {
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
