@@ -101,7 +101,8 @@ def _load(out: Console, dataset: str) -> ImageData:
     try:
         return load_dataset(dataset, on_download=show)
     finally:
-        bar.stop()
+        if task is not None:
+            bar.stop()
 
 
 def _train(
