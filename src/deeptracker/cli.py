@@ -19,6 +19,7 @@ from rich.table import Table
 
 import deeptracker
 from deeptracker.errors import DeepTrackerError
+from deeptracker.schema import FORMAT_VERSION
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -159,7 +160,7 @@ def info(run: RunPlace, as_json: AsJson = False) -> None:
         "iterations": max(0, facts.pop("iteration")),
         "bytes": it.size_bytes,
         "every": it.info.every,
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "resumed": it.branch,
         "scalars": sorted(set(it.scalars()) - {"iteration"}),
         "config": it.info.config,
