@@ -158,6 +158,12 @@ export function rowsBetween(layout: Layout, top: number, bottom: number): readon
   return layout.rows.slice(first, after);
 }
 
+/** The pixel chart of a class; null where the class is closed. */
+export function pixelsRowOf(layout: Layout, cls: number): PixelsRow | null {
+  for (const row of layout.rows) if (row.kind === 'pixels' && row.cls === cls) return row;
+  return null;
+}
+
 export type ClassOrder = 'hardest' | 'name' | 'score' | 'similarity';
 
 export interface ClassFacts {

@@ -1,6 +1,6 @@
 import { centreOf, nearestDump, pixelsPerDump, xOf } from '../../kernel/axis.ts';
 import { shortened } from '../../kernel/format.ts';
-import type { Row } from '../../kernel/layout.ts';
+import { pixelsRowOf } from '../../kernel/layout.ts';
 import { drawBrush, drawOutline } from '../../marks/brush.ts';
 import { drawIterationPill } from '../../marks/iteration_axis.ts';
 import type { Surface } from '../../marks/surface.ts';
@@ -40,11 +40,6 @@ function drawCursor(surface: Surface, scene: Scene, dump: number): void {
   drawIterationPill(surface, axis, theme, dump, scene.axisY, theme.highlight);
 }
 
-function pixelsRowOf(scene: Scene, cls: number): (Row & { kind: 'pixels' }) | null {
-  for (const row of scene.layout.rows) if (row.kind === 'pixels' && row.cls === cls) return row;
-  return null;
-}
-
 function drawSampleOutline(
   surface: Surface,
   scene: Scene,
@@ -52,7 +47,7 @@ function drawSampleOutline(
   position: number,
   stroke: string,
 ): void {
-  const row = pixelsRowOf(scene, cls);
+  const row = pixelsRowOf(scene.layout, cls);
   if (!row || position < 0) return;
   const h = sampleHeight(row);
   const top = screenY(scene, row.y);
@@ -81,7 +76,7 @@ function drawSelectedAnomaly(surface: Surface, scene: Scene): void {
     const glyph = glyphsOf(scene, cls).find((g) => g.members.some((m) => m.dump === dump));
     if (glyph) drawGlyph(surface, theme, glyph, middle, theme.highlight);
   }
-  const chart = pixelsRowOf(scene, cls);
+  const chart = pixelsRowOf(scene.layout, cls);
   if (chart) {
     const y = screenY(scene, chart.y);
     const w = Math.max(3, pixelsPerDump(axis));

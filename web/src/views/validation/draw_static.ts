@@ -55,10 +55,11 @@ function drawHead(surface: Surface, scene: Scene): void {
     surface.line([x, HEAD.chartY + 26, x + 13, HEAD.chartY + 26], { stroke, width: 2 });
     surface.text(label, x + 19, HEAD.chartY + 26, { size: 10.5, fill: theme.ink2 });
   };
-  key(18, 'training', theme.training);
-  key(92, 'validation', theme.validation);
   const training = overall.training.row(0);
   const validation = overall.validation.row(0);
+  const isKnown = (values: Float32Array) => values.some((value) => !Number.isNaN(value));
+  if (isKnown(validation)) key(isKnown(training) ? 92 : 18, 'validation', theme.validation);
+  if (isKnown(training)) key(18, 'training', theme.training);
   drawErrorChart(surface, axis, theme, { y: HEAD.chartY, h: HEAD.chartH, training, validation });
   drawStageBar(surface, axis, theme, scene.stages, HEAD.barY);
   const x = axis.x0 + axis.width + 12;

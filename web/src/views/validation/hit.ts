@@ -1,6 +1,6 @@
 import type { Glyph } from '../../kernel/anomalies.ts';
 import { dumpAt } from '../../kernel/axis.ts';
-import { rowAt, type Row } from '../../kernel/layout.ts';
+import { rowAt, type Row, type PixelsRow } from '../../kernel/layout.ts';
 import { halfWidth } from '../../marks/triangles.ts';
 import { glyphsOf } from './draw_static.ts';
 import { AXIS_HEIGHT, HEAD, sampleHeight, screenY, type Scene } from './scene.ts';
@@ -40,7 +40,7 @@ function strongestDump(glyph: Glyph, under: number | null): number | null {
   return glyph.members.length === 1 ? glyph.members[0].dump : under;
 }
 
-export function positionAt(scene: Scene, row: Row & { kind: 'pixels' }, y: number): number | null {
+export function positionAt(scene: Scene, row: PixelsRow, y: number): number | null {
   const position = Math.floor(scene.chartTop(row.cls) + (y - screenY(scene, row.y)) / sampleHeight(row));
   return position >= 0 && position < row.samples ? position : null;
 }

@@ -1,4 +1,4 @@
-import type { Row } from '../../kernel/layout.ts';
+import type { PixelsRow } from '../../kernel/layout.ts';
 import {
   activate,
   clearInnermost,
@@ -124,7 +124,7 @@ export class KeyboardCursor {
     stage.hover = { ...cursor, area: 'rows', row: next, position, glyph: null };
   }
 
-  #showSample(row: Row & { kind: 'pixels' }, position: number): void {
+  #showSample(row: PixelsRow, position: number): void {
     const shown = row.h / sampleHeight(row);
     const top = this.#stage.chartTop(row);
     if (position < top) this.#stage.setChartTop(row, position);

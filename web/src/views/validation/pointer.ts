@@ -1,4 +1,5 @@
 import { dumpAt, pixelsPerDump, xOf } from '../../kernel/axis.ts';
+import { pixelsRowOf } from '../../kernel/layout.ts';
 import { activate, commitBrush, zoomedBy, zoomTo, zoomToBrush } from './actions.ts';
 import { hitAt, type Hover } from './hit.ts';
 import { largestTop, sampleHeight, screenY } from './scene.ts';
@@ -134,7 +135,7 @@ export class PointerGestures {
       const rowHeight = Math.max(1, Math.min(8, stage.store.v.rowHeight + (event.deltaY < 0 ? 1 : -1)));
       const cls = hover.row.cls;
       stage.store.commit({ rowHeight });
-      const row = stage.pixelsRow(cls);
+      const row = pixelsRowOf(stage.layout, cls);
       const scene = stage.scene;
       // The sample under the pointer stays under it.
       if (row && scene && hover.position !== null) {

@@ -71,7 +71,7 @@ function clusterReading(stage: StageState, cluster: number, dump: number | null)
 }
 
 function classReading(stage: StageState, cls: number, dump: number | null): [string, string][] {
-  const out: [string, string][] = [['Class', stage.data.names[cls] ?? `class ${cls}`]];
+  const out: [string, string][] = [['Class', stage.data.nameOf(cls)]];
   const error = stage.data.classes.value?.error;
   if (dump !== null && error && dump < error.length) {
     out.push(['Error rate', errorText(error.at(cls, dump), stage.data.info.value?.class_sizes[cls] ?? 0)]);
@@ -99,7 +99,7 @@ function sampleReading(
   const out: [string, string][] = [['Sample', value.names[row] ?? String(sample)]];
   if (dump === null || dump >= value.labels.length) return out;
   const label = value.labels.at(row, dump);
-  const name = label < 0 ? 'not recorded' : (stage.data.names[label] ?? `class ${label}`);
+  const name = label < 0 ? 'not recorded' : stage.data.nameOf(label);
   out.push(['Predicted', label === cls ? `${name} (correct)` : name]);
   return out;
 }
@@ -114,7 +114,7 @@ function takenReading(stage: StageState, cls: number, index: number, dump: numbe
   const wrong = stage.openedFacts(cls)?.wrong;
   if (!wrong || dump >= wrong.known.length) return [];
   const label = wrong.labels[index];
-  const name = label === undefined ? 'other classes' : (stage.data.names[label] ?? `class ${label}`);
+  const name = label === undefined ? 'other classes' : stage.data.nameOf(label);
   return [[`Taken for ${name}`, `${wrong.counts[index][dump]} of ${wrong.known[dump]}`]];
 }
 

@@ -2,7 +2,7 @@ import type { Anomaly } from '../../kernel/anomalies.ts';
 import type { Axis } from '../../kernel/axis.ts';
 import type { Lut, Theme } from '../../kernel/colour.ts';
 import type { Columns } from '../../kernel/columns.ts';
-import type { Layout, Row } from '../../kernel/layout.ts';
+import type { Layout, Row, PixelsRow } from '../../kernel/layout.ts';
 import type { RuleCounts, WrongLabels } from '../../kernel/predictions.ts';
 import type { View } from '../../kernel/view_state.ts';
 import type { LearningRateStage, Overall } from '../../source.ts';
@@ -78,10 +78,10 @@ export function rowKey(row: Row): string {
 }
 
 /** Height of a sample's row on the screen: a small class fills its chart. */
-export function sampleHeight(row: Row & { kind: 'pixels' }): number {
+export function sampleHeight(row: PixelsRow): number {
   return row.samples * row.rowHeight < row.h ? row.h / Math.max(1, row.samples) : row.rowHeight;
 }
 
-export function largestTop(row: Row & { kind: 'pixels' }): number {
+export function largestTop(row: PixelsRow): number {
   return Math.max(0, row.samples - row.h / sampleHeight(row));
 }

@@ -2,7 +2,14 @@ import { scoreOf } from '../../kernel/anomalies.ts';
 import { dumpFrom, nearestDump, type Axis } from '../../kernel/axis.ts';
 import { cellOf, countedShare, lutOf, shareOf } from '../../kernel/colour.ts';
 import { Columns, groupMeans } from '../../kernel/columns.ts';
-import { layOut, sortClasses, type Layout, type Row } from '../../kernel/layout.ts';
+import {
+  layOut,
+  pixelsRowOf,
+  sortClasses,
+  type Layout,
+  type PixelsRow,
+  type Row,
+} from '../../kernel/layout.ts';
 import type { View } from '../../kernel/view_state.ts';
 import type { Settings } from '../../settings.svelte.ts';
 import type { ViewStore } from '../../view.svelte.ts';
@@ -194,11 +201,11 @@ export class StageState {
     return { cells, wrong, order: entry.order(v.rows), counts: entry.counts(v.win) };
   }
 
-  chartTop(row: Row & { kind: 'pixels' }): number {
+  chartTop(row: PixelsRow): number {
     return Math.min(this.chartTops.get(row.cls) ?? 0, largestTop(row));
   }
 
-  setChartTop(row: Row & { kind: 'pixels' }, top: number): void {
+  setChartTop(row: PixelsRow, top: number): void {
     const next = new Map(this.chartTops);
     next.set(row.cls, Math.max(0, Math.min(largestTop(row), top)));
     this.chartTops = next;
@@ -207,11 +214,6 @@ export class StageState {
   pointAtRow(cls: number, position: number): void {
     if (this.pointedRows.get(cls) === position) return;
     this.pointedRows = new Map(this.pointedRows).set(cls, Math.max(0, position));
-  }
-
-  pixelsRow(cls: number): (Row & { kind: 'pixels' }) | null {
-    for (const row of this.layout.rows) if (row.kind === 'pixels' && row.cls === cls) return row;
-    return null;
   }
 
   readonly scene: Scene | null = $derived.by(() => {
@@ -244,7 +246,7 @@ export class StageState {
       anomalies: data.anomaliesByClass,
       opened: (cls) => this.openedFacts(cls),
       chartTop: (cls) => {
-        const row = held.has(cls) ? this.pixelsRow(cls) : null;
+        const row = held.has(cls) ? pixelsRowOf(this.layout, cls) : null;
         return row ? this.chartTop(row) : 0;
       },
     };

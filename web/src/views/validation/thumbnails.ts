@@ -1,4 +1,4 @@
-import type { Row } from '../../kernel/layout.ts';
+import type { PixelsRow } from '../../kernel/layout.ts';
 import { HEAD, marginsOf, sampleHeight, screenY, THUMBNAIL, type Scene } from './scene.ts';
 import type { StageState } from './stage.svelte.ts';
 
@@ -30,16 +30,16 @@ export interface ThumbnailPage {
   readonly barH: number;
 }
 
-type Chart = Row & { kind: 'pixels' };
-
-export function thumbnailPage(stage: StageState, scene: Scene, row: Chart): ThumbnailPage | null {
+export function thumbnailPage(stage: StageState, scene: Scene, row: PixelsRow): ThumbnailPage | null {
   const entry = stage.data.opened.get(row.cls);
   const value = entry?.part.value;
   if (!entry || !value) return null;
   const order = entry.order(stage.store.v.rows);
   const columns = columnsOf(scene.width);
   const size = columns * Math.max(1, Math.floor((row.h + 10) / THUMBNAIL.pitchY));
-  const first = firstOf(stage.pointedRows.get(row.cls) ?? 0, size, scene.chartTop(row.cls), row);
+  const h = sampleHeight(row);
+  const top = scene.chartTop(row.cls);
+  const first = firstOfPage(stage.pointedRows.get(row.cls) ?? 0, order.length, size, top, top + row.h / h);
   const x = scene.axis.x0 + scene.axis.width + THUMBNAIL.x;
   const y = screenY(scene, row.y);
   const pictures: Picture[] = [];
@@ -53,9 +53,8 @@ export function thumbnailPage(stage: StageState, scene: Scene, row: Chart): Thum
       y: y + Math.floor(i / columns) * THUMBNAIL.pitchY,
     });
   }
-  const h = sampleHeight(row);
-  const from = Math.max(0, (first - scene.chartTop(row.cls)) * h);
-  const to = Math.min(row.h, (first + pictures.length - scene.chartTop(row.cls)) * h);
+  const from = Math.max(0, (first - top) * h);
+  const to = Math.min(row.h, (first + pictures.length - top) * h);
   const bar = { barY: y + from, barH: Math.max(2, to - from) };
   return { cls: row.cls, pictures, first, size, total: order.length, x, y, ...bar };
 }
@@ -65,10 +64,17 @@ function columnsOf(width: number): number {
   return Math.max(1, Math.floor(room / (THUMBNAIL.size + THUMBNAIL.gap)));
 }
 
-function firstOf(pointed: number, size: number, top: number, row: Chart): number {
+/** First position of the page that holds `pointed`, or of the first page in sight where that one is not: [top, bottom). */
+export function firstOfPage(
+  pointed: number,
+  total: number,
+  size: number,
+  top: number,
+  bottom: number,
+): number {
   const page = (position: number) => Math.floor(position / size) * size;
-  const first = page(Math.min(pointed, row.samples - 1));
-  const seen = first + size > top && first < top + row.h / sampleHeight(row);
+  const first = page(Math.max(0, Math.min(pointed, total - 1)));
+  const seen = first + size > top && first < bottom;
   return seen ? first : page(Math.ceil(top));
 }
 

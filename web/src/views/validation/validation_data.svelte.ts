@@ -74,6 +74,11 @@ export class ValidationData {
     return this.info.value?.has_predictions ?? true;
   }
 
+  /** A prediction may name a class that the run does not list. */
+  nameOf(cls: number): string {
+    return this.names[cls] ?? `class ${cls}`;
+  }
+
   classOf(sample: number): number {
     const firsts = this.firstSamples;
     for (let cls = 0; cls + 1 < firsts.length; cls++)
