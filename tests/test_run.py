@@ -69,8 +69,8 @@ def test_filters_layers_and_the_network_are_answered_from_the_log(served_root: P
     highest = np.nanmax(run.filter_stats("conv1", "change", normalise="filter"), axis=1)
     never_changes = np.nanmax(change, axis=1) == 0
     np.testing.assert_array_equal(highest, np.where(never_changes, 0, 1))
-    weights = np.array([x.fan_in for x in run.network.layers for _ in range(x.filters)])
-    means = np.concatenate([run.filter_stats(x.name, "mean") for x in run.network.layers])
+    weights = np.array([x.fan_in for x in run.network().layers for _ in range(x.filters)])
+    means = np.concatenate([run.filter_stats(x.name, "mean") for x in run.network().layers])
     expected = (means * weights[:, None]).sum(axis=0) / weights.sum()
     np.testing.assert_allclose(run.layer_stats("", "mean"), expected, rtol=1e-4)
     for measure in MEASURES:
@@ -81,9 +81,9 @@ def test_top_filters_are_the_largest_over_all_layers(served_root: Path) -> None:
     run = open_run(served_root / "small")
     top = run.top_filters(500, 7)
     dump = int(np.flatnonzero(run.iterations == 500)[0])
-    every = np.concatenate([run.filter_stats(x.name, "change")[:, dump] for x in run.network.layers])
+    every = np.concatenate([run.filter_stats(x.name, "change")[:, dump] for x in run.network().layers])
     np.testing.assert_array_equal(top.value, np.sort(every)[::-1][:7])
-    first = run.network.layers[top.layer[0]]
+    first = run.network().layers[top.layer[0]]
     assert every[first.offset + top.filter[0]] == top.value[0]
     assert len(run.top_filters(0, 7).value) == 0, "change is undefined at the first dump"
 
@@ -125,6 +125,14 @@ def test_an_unknown_name_is_an_error_that_says_what_there_is(served_root: Path, 
 def test_a_folder_without_a_run_says_how_to_record_one(tmp_path: Path) -> None:
     with pytest.raises(RunNotFoundError, match=r"deeptracker demo"):
         open_run(tmp_path)
+
+
+def test_a_run_without_a_network_says_when_it_comes(small_run: Path) -> None:
+    (small_run / "network.json").unlink()
+    run = open_run(small_run)
+    assert not run.has_network
+    with pytest.raises(DeepTrackerError, match="no network"):
+        run.network()
 
 
 def test_a_run_without_predictions_says_how_to_record_them(small_run: Path) -> None:

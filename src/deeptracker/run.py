@@ -101,8 +101,14 @@ class Run:
         return self._log.info
 
     @property
-    def network(self) -> Network | None:
-        """Layers and hierarchy; None until the first dump."""
+    def has_network(self) -> bool:
+        """False until the recorder has begun."""
+        return self._log.network is not None
+
+    def network(self) -> Network:
+        """Layers (`.layers`: name, kind, shape, filters, offset) and hierarchy; needs `has_network`."""
+        if self._log.network is None:
+            raise DeepTrackerError(f"no network in {self._blobs.place}. The recorder writes it when it begins.")
         return self._log.network
 
     @property
@@ -286,7 +292,7 @@ class Run:
         `normalise` divides by the largest magnitude of each filter, of each iteration, or of the whole layer.
         """
         check_measure(measure)
-        known = self._known_network().layer(layer)
+        known = self.network().layer(layer)
         values = np.full((len(self._log.dumps), known.filters), np.nan, np.float32)
         for row, read in enumerate(self._log.filters_over_time([measure])):
             if read is not None:
@@ -299,7 +305,7 @@ class Run:
         Sums, norms, means and deviations are pooled exactly (see analysis.pooling).
         """
         check_measure(measure)
-        layers = self._known_network().layers_below(node)
+        layers = self.network().layers_below(node)
         rows = np.concatenate([np.arange(x.offset, x.offset + x.filters) for x in layers])
         weights = np.concatenate([np.full(x.filters, x.fan_in, np.int64) for x in layers])
         names = needed_measures(measure)
@@ -317,7 +323,7 @@ class Run:
         values = self._log.filters(self._dump_at(iteration), [measure])[measure]
         candidates = np.flatnonzero(~np.isnan(values))
         top = candidates[np.argsort(-values[candidates], kind="stable")[:k]]
-        offsets = np.array([x.offset for x in self._known_network().layers])
+        offsets = np.array([x.offset for x in self.network().layers])
         layer = np.searchsorted(offsets, top, side="right") - 1
         return TopFilters(layer.astype(np.int32), (top - offsets[layer]).astype(np.int32), values[top])
 
@@ -360,11 +366,6 @@ class Run:
         self._predictions()
         assert self._samples is not None
         return self._samples
-
-    def _known_network(self) -> Network:
-        if self.network is None:
-            raise DeepTrackerError(f"no network in {self._blobs.place}. The recorder writes it with the first dump.")
-        return self.network
 
     def _rows(self, c: int) -> slice:
         offsets = self._known_samples().class_offsets

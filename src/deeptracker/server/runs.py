@@ -97,7 +97,8 @@ class _Held:
 
 def summary(run: Run) -> Json:
     """The facts of a run that need no predictions to be read (docs/http-api.md, `/api/runs`)."""
-    dumps, network, samples = run.iterations, run.network, run.samples
+    dumps, samples = run.iterations, run.samples
+    network = run.network() if run.has_network else None
     rows = run.scalars()
     error = rows.get("validation_error", np.zeros(0))
     known = error[~np.isnan(error)]
