@@ -112,8 +112,20 @@ export function openClass(stage: StageState, cls: number, chosen: Partial<View> 
     only: v.only && Boolean(stage.data.anomaliesByClass?.has(cls)),
     ...chosen,
   });
+  showClass(stage, cls);
+}
+
+export function showClass(stage: StageState, cls: number): void {
   const row = stage.layout.rows.find((r) => r.kind === 'class' && r.cls === cls);
   if (row) stage.scroll = Math.max(0, Math.min(stage.maxScroll, row.y - 40));
+}
+
+/** Bring into view what a link is about: the class of its anomaly, else the first one that it opens. */
+export function showWhatIsChosen(stage: StageState): void {
+  const { anomaly, classes } = stage.store.v;
+  const cls = anomaly?.[0] ?? classes[0];
+  const row = stage.layout.rows.find((r) => r.kind === 'class' && r.cls === cls);
+  if (row && row.y + row.h > stage.bodyHeight) showClass(stage, cls);
 }
 
 /** Select an anomaly whose class need not be on the screen yet. */

@@ -38,10 +38,14 @@ function drawHiddenRows(surface: Surface, scene: Scene): void {
   const { theme, axisY, layout, scroll } = scene;
   const bottom = scroll + axisY - HEAD.height;
   const below = layout.rows.filter((row) => row.y + row.h / 2 > bottom && isStripe(row)).length;
-  if (below === 0) return;
+  const last = layout.rows[layout.rows.length - 1];
+  if (!last || last.y + last.h <= bottom + 1) return;
   const y = axisY + 12;
   surface.line([20, y - 2, 24, y + 2, 28, y - 2], { stroke: theme.ink2, width: 1.4 });
-  surface.text(countText(below, 'more row'), 38, y, { size: 10.5, fill: theme.ink2 });
+  surface.text(below > 0 ? countText(below, 'more row') : 'more below', 38, y, {
+    size: 10.5,
+    fill: theme.ink2,
+  });
 }
 
 function isStripe(row: Row): boolean {
