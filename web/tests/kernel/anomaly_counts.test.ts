@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countAt, lowerThreshold } from '../../src/kernel/anomaly_counts.ts';
+import { countAt, lowerThreshold, lowerWindow } from '../../src/kernel/anomaly_counts.ts';
 
 const counts = new Int32Array(2 * 101);
 for (let percent = 0; percent <= 100; percent++) {
@@ -26,5 +26,17 @@ describe('lowerThreshold', () => {
   it('is none where even the lowest shows too few', () => {
     expect(lowerThreshold(table, 10, 35, 13)).toBeNull();
     expect(lowerThreshold(table, 10, 0, 1)).toBeNull();
+  });
+});
+
+describe('lowerWindow', () => {
+  it('is the largest one below at which anything fires', () => {
+    expect(lowerWindow(table, 11)).toBe(10);
+    expect(lowerWindow(table, 10)).toBe(2);
+  });
+
+  it('is none where nothing fires below', () => {
+    expect(lowerWindow(table, 2)).toBeNull();
+    expect(lowerWindow({ windows: table.windows, counts: new Int32Array(2 * 101) }, 60)).toBeNull();
   });
 });
