@@ -39,3 +39,9 @@ export function lowerThreshold(
   }
   return null;
 }
+
+/** The largest window below `window` at which any rule fires for any sample; null where none does. */
+export function lowerWindow(table: AnomalyCounts, window: number): number | null {
+  const firing = table.windows.filter((w, row) => w < window && table.counts[row * THRESHOLDS] > 0);
+  return firing.length ? Math.max(...firing) : null;
+}
