@@ -1,6 +1,7 @@
 """Documents come back as they were, check themselves, and a wrong one is named."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from deeptracker.errors import FormatVersionError, LogFileError, UnknownNameError
-from deeptracker.schema import MEASURES, Branch, Layer, Network, Node, Predictions, RunInfo
+from deeptracker.schema import MEASURES, Branch, Graph, GraphNode, Layer, Network, Node, Predictions, RunInfo
 
 INFO = RunInfo(
     name="a run",
@@ -28,6 +29,15 @@ LAYERS = (
     Layer("layer1.0.conv1", "conv2d", (2, 4, 1, 1), 2, 4, 4),
     Layer("layer10.conv", "conv2d", (1, 2, 1, 1), 1, 2, 6),
     Layer("fc", "linear", (5, 2), 5, 2, 7),
+)
+GRAPH = Graph(
+    (
+        GraphNode(0, "data", "data"),
+        GraphNode(1, "conv", "conv1", 0),
+        GraphNode(2, "pool", "pooling"),
+        GraphNode(3, "linear", "fc", 3),
+    ),
+    ((0, 1), (1, 2), (1, 3), (2, 3)),
 )
 NETWORK = Network(
     LAYERS,
@@ -59,6 +69,42 @@ def test_what_json_cannot_hold_in_a_config_is_written_as_its_text() -> None:
 
 def test_a_network_comes_back_as_it_was() -> None:
     assert Network.from_json(NETWORK.to_json(), place="network.json") == NETWORK
+    followed = replace(NETWORK, source="a forward pass that was followed", graph=GRAPH)
+    assert Network.from_json(followed.to_json(), place="network.json") == followed
+
+
+def test_a_network_without_graph_and_places_is_read_as_one_that_has_none() -> None:
+    document = json.loads(NETWORK.to_json())
+    del document["graph"]
+    for layer in document["layers"]:
+        del layer["places"]
+    assert Network.from_json(json.dumps(document).encode(), place="network.json") == NETWORK
+    assert [layer.places for layer in NETWORK.layers] == [(layer.name,) for layer in LAYERS]
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: GraphNode(0, "norm", "x"), "kind of a node must be one of data, conv"),
+        (lambda: Graph(GRAPH.nodes[1:]), "must have this id. Got 1"),
+        (lambda: replace(GRAPH, edges=((1, 1),)), "to a later one. Got 1 to 1"),
+        (lambda: replace(GRAPH, edges=((2, 1),)), "to a later one. Got 2 to 1"),
+        (lambda: replace(GRAPH, edges=((1, 4),)), "to a later one. Got 1 to 4"),
+        (lambda: replace(GRAPH, edges=((0, 1), (0, 1))), "Got one twice"),
+        (lambda: Network(LAYERS[:2], Node(""), graph=GRAPH), "node 3 must be one of 2 layers. Got 3"),
+    ],
+)
+def test_a_graph_checks_itself(make: Callable[[], object], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        make()
+
+
+@pytest.mark.parametrize("edges", [[[0]], [["a", "b"]], [[0, 9]], 3])
+def test_a_malformed_graph_is_named(edges: object) -> None:
+    document = json.loads(replace(NETWORK, graph=GRAPH).to_json())
+    document["graph"]["edges"] = edges
+    with pytest.raises(LogFileError, match="here has fields"):
+        Network.from_json(json.dumps(document).encode(), place="here")
 
 
 @pytest.mark.parametrize("read", [RunInfo.from_json, Network.from_json])

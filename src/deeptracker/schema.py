@@ -1,10 +1,11 @@
 """What goes to disk and over the wire, and how does its JSON look?
 
 1. `RunInfo` is `run.json`: what a run is called, how it was configured, where it was resumed, how it ended.
-2. `Network` is `network.json`: the weighted layers in order, each with the place of its filters, and the hierarchy
-   of modules above them.
+2. `Network` is `network.json`: the weighted layers in order, each with the place of its filters, the hierarchy of
+   modules above them, and the graph of how data flows from one to the next.
 3. `Predictions` is what one validation says of every sample.
-4. `MEASURES` names what is recorded of each filter (the definitions are in docs/format.md).
+4. `MEASURES` names what is recorded of each filter (the definitions are in docs/format.md), `QUANTILES` what the
+   histograms tell of a layer and of what lies above it.
 
 Every value checks itself when made, so a reader of somebody else's file meets the error here, by name.
 """
@@ -12,6 +13,7 @@ Every value checks itself when made, so a reader of somebody else's file meets t
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -28,6 +30,22 @@ STEP_MEASURES = ("cosine", "change", "update_ratio")
 MEASURES = (*WEIGHT_MEASURES, *GRADIENT_MEASURES, *STEP_MEASURES, "nonfinite")
 """Names of the per-filter measures, float32 each, in the order of the columns on disk."""
 
+QUANTILES = {
+    "weight_q1": 0.25,
+    "weight_median": 0.5,
+    "weight_q3": 0.75,
+    "grad_min": 0.0,
+    "grad_q1": 0.25,
+    "grad_median": 0.5,
+    "grad_q3": 0.75,
+}
+"""Measures that a layer has, or anything above it, but no filter: shares of its weights or gradients."""
+
+HISTOGRAM_BINS = 1 << 14
+HISTOGRAM_DROPPED_BITS = 18
+"""The bin of a float32 is its bits without the lowest ones."""
+
+NODE_KINDS = ("data", "conv", "pool", "add", "concat", "linear")
 
 RUN_STATES = ("running", "finished", "failed")
 
@@ -91,7 +109,10 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One weighted module. `offset` is the number of its first filter among all filters of the network."""
+    """One weighted module. `offset` is the number of its first filter among all filters of the network.
+
+    `places` are the names of all modules that share its weight, its own name first.
+    """
 
     name: str
     kind: str
@@ -99,8 +120,11 @@ class Layer:
     filters: int
     fan_in: int
     offset: int
+    places: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.places:
+            object.__setattr__(self, "places", (self.name,))
         if self.filters < 1 or self.fan_in < 1:
             raise ValueError(
                 f"layer {self.name!r} must have filters and weights. Got {self.filters} filters of {self.fan_in}."
@@ -122,14 +146,50 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphNode:
+    """Something that data flows through. `id` is its place among the nodes, `layer` an index, None without weights."""
+
+    id: int
+    kind: str
+    label: str
+    layer: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in NODE_KINDS:
+            raise ValueError(f"kind of a node must be one of {', '.join(NODE_KINDS)}. Got {self.kind!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """How data flows: nodes in the order in which it reaches them, edges `(from, to)` from lower to higher ids."""
+
+    nodes: tuple[GraphNode, ...] = ()
+    edges: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        for place, node in enumerate(self.nodes):
+            if node.id != place:
+                raise ValueError(f"the node at place {place} must have this id. Got {node.id}.")
+        for start, end in self.edges:
+            if not 0 <= start < end < len(self.nodes):
+                raise ValueError(f"an edge must lead from a node to a later one. Got {start} to {end}.")
+        if len(set(self.edges)) != len(self.edges):
+            raise ValueError("edges must differ from each other. Got one twice.")
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
-    """`network.json`. `source` says where order and hierarchy come from."""
+    """`network.json`. `source` says where order and graph come from; the graph is empty where it is not known."""
 
     layers: tuple[Layer, ...]
     hierarchy: Node
     source: str = "module names"
+    graph: Graph = Graph()
 
     def __post_init__(self) -> None:
+        for node in self.graph.nodes:
+            if node.layer is not None and not 0 <= node.layer < len(self.layers):
+                raise ValueError(f"node {node.id} must be one of {len(self.layers)} layers. Got {node.layer}.")
         expected = 0
         for layer in self.layers:
             if layer.offset != expected:
@@ -157,6 +217,11 @@ class Network:
             )
         return below
 
+    def indexes(self, layers: Iterable[Layer]) -> list[int]:
+        """Places of some of its layers among all."""
+        place = {layer.name: index for index, layer in enumerate(self.layers)}
+        return [place[layer.name] for layer in layers]
+
     def to_json(self) -> bytes:
         """UTF-8 JSON with the format version."""
         document = {"format": "deeptracker-network", "format_version": FORMAT_VERSION, **asdict(self)}
@@ -167,8 +232,9 @@ class Network:
         """Read it back. `place` names the file in errors (`LogFileError`, `FormatVersionError`)."""
         document = parse_document(data, "deeptracker-network", place=place)
         with _Naming(place):
-            layers = tuple(Layer(**{**layer, "shape": tuple(layer["shape"])}) for layer in document.pop("layers"))
-            return cls(layers=layers, hierarchy=_node(document.pop("hierarchy")), **document)
+            layers = tuple(_layer(layer) for layer in document.pop("layers"))
+            graph = _graph(document.pop("graph", {"nodes": [], "edges": []}))
+            return cls(layers=layers, hierarchy=_node(document.pop("hierarchy")), graph=graph, **document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +279,10 @@ def check_version(version: object, *, place: str) -> None:
         )
 
 
-def check_measure(measure: str) -> None:
-    """`UnknownNameError` unless there is a measure of this name."""
-    if measure not in MEASURES:
-        raise UnknownNameError(f"no measure {measure!r}. There are: {', '.join(MEASURES)}.")
+def check_measure(measure: str, known: Iterable[str] = MEASURES) -> None:
+    """`UnknownNameError` unless there is a measure of this name among those known."""
+    if measure not in known:
+        raise UnknownNameError(f"no measure {measure!r}. There are: {', '.join(known)}.")
 
 
 class _Naming:
@@ -230,6 +296,15 @@ class _Naming:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (KeyError, TypeError, ValueError)):
             raise LogFileError(f"{self.place} has fields missing or of the wrong kind ({error}).") from error
+
+
+def _layer(document: dict[str, Any]) -> Layer:
+    return Layer(**{**document, "shape": tuple(document["shape"]), "places": tuple(document.get("places", ()))})
+
+
+def _graph(document: dict[str, Any]) -> Graph:
+    nodes = tuple(GraphNode(**node) for node in document["nodes"])
+    return Graph(nodes, tuple((start, end) for start, end in document["edges"]))
 
 
 def _node(document: dict[str, Any]) -> Node:

@@ -13,7 +13,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from deeptracker.schema import FORMAT_VERSION, MEASURES, Branch, Layer, Network, Node, Predictions, RunInfo
+from deeptracker.schema import (
+    FORMAT_VERSION,
+    HISTOGRAM_BINS,
+    HISTOGRAM_DROPPED_BITS,
+    MEASURES,
+    NODE_KINDS,
+    QUANTILES,
+    Branch,
+    Graph,
+    GraphNode,
+    Layer,
+    Network,
+    Node,
+    Predictions,
+    RunInfo,
+)
 from deeptracker.store import samples
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
@@ -49,7 +64,7 @@ def about(table: pa.Table) -> dict[str, Any]:
     return parsed
 
 
-@pytest.mark.parametrize("document", [RunInfo, Branch, Network, Layer, Node])
+@pytest.mark.parametrize("document", [RunInfo, Branch, Network, Layer, Node, Graph, GraphNode])
 def test_every_field_of_the_documents_is_named(document: type) -> None:
     for field in fields(document):
         assert field.name in NAMED, field.name
@@ -83,7 +98,11 @@ def test_everything_in_the_metadata_is_named(files: dict[str, pa.Table]) -> None
 
 def test_every_measure_is_defined() -> None:
     table = DOCUMENT.split("## Measures")[1]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(MEASURES)
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*MEASURES, *QUANTILES]
+
+
+def test_every_kind_of_node_is_named() -> None:
+    assert set(NODE_KINDS) <= NAMED
 
 
 def test_numbers_of_pictures_are_as_written() -> None:
@@ -141,7 +160,7 @@ def interesting_values() -> Iterator[float]:
 
 def test_bins_are_as_the_document_tells_and_lead_back_to_values() -> None:
     torch = pytest.importorskip("torch")
-    from deeptracker.record.histograms import BINS, count, filled_bins
+    from deeptracker.record.histograms import count, filled_bins
 
     for value in interesting_values():
         bins, counts = filled_bins(count(torch.tensor([value])).numpy())
@@ -155,6 +174,6 @@ def test_bins_are_as_the_document_tells_and_lead_back_to_values() -> None:
         if abs(value) >= 2.0**-126:
             assert abs((low + high) / 2 - abs(value)) <= abs(value) / 64 * (1 + 1e-6)
             assert (value < 0) == (bins[0] >= 8192)
-    assert BINS == 16_384
+    assert (HISTOGRAM_BINS, 32 - HISTOGRAM_DROPPED_BITS) == (16_384, 14)
     bins, _ = filled_bins(count(torch.tensor([np.nan, np.inf, -np.inf, -np.nan])).numpy())
     assert bins.tolist() == []

@@ -16,17 +16,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-BINS = 1 << 14
-_DROPPED_BITS = 18
-_NEGATIVE = BINS // 2
+from deeptracker.schema import HISTOGRAM_BINS, HISTOGRAM_DROPPED_BITS
+
+_NEGATIVE = HISTOGRAM_BINS // 2
 _NOT_FINITE = slice(255 << 5, 256 << 5)  # the exponent of NaN and infinities, below the sign
 
 
 def count(values: torch.Tensor) -> torch.Tensor:
-    """int64 (BINS,): how many values have each bit pattern. What is not finite is still among them."""
+    """int64 (HISTOGRAM_BINS,): how many values have each bit pattern. What is not finite is still among them."""
     bits = values.to(torch.float32).contiguous().view(torch.int32)
-    bins = (bits >> _DROPPED_BITS).bitwise_and_(BINS - 1)
-    return torch.bincount(bins.view(-1), minlength=BINS)
+    bins = (bits >> HISTOGRAM_DROPPED_BITS).bitwise_and_(HISTOGRAM_BINS - 1)
+    return torch.bincount(bins.view(-1), minlength=HISTOGRAM_BINS)
 
 
 def filled_bins(counts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
@@ -35,6 +35,6 @@ def filled_bins(counts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint16], 
     halves[:, _NOT_FINITE] = 0
     halves[0, 0] += halves[1, 0]
     halves[1, 0] = 0
-    finite = halves.reshape(BINS)
+    finite = halves.reshape(HISTOGRAM_BINS)
     filled = np.flatnonzero(finite)
     return filled.astype(np.uint16), finite[filled].astype(np.uint32)

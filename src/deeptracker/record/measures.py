@@ -25,7 +25,7 @@ import torch
 
 from deeptracker.record import histograms
 from deeptracker.record.network import WeightedLayer
-from deeptracker.schema import MEASURES
+from deeptracker.schema import HISTOGRAM_BINS, MEASURES
 from deeptracker.store.log import Histograms
 
 BLOCK_WEIGHTS = 1 << 18
@@ -100,7 +100,7 @@ class Measurer:
 
     def _begin(self) -> None:
         self._out = [_on_device_of(x, (len(MEASURES), x.layer.filters), torch.float32) for x in self._layers]
-        self._counts = [_on_device_of(x, (2, histograms.BINS), torch.int64) for x in self._layers]
+        self._counts = [_on_device_of(x, (2, HISTOGRAM_BINS), torch.int64) for x in self._layers]
         for out in self._out:
             out.fill_(math.nan)[_ROW["nonfinite"]] = 0
 
