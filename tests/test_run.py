@@ -11,9 +11,9 @@ import pytest
 from deeptracker import open_run
 from deeptracker.errors import DeepTrackerError, RunNotFoundError, UnknownNameError
 from deeptracker.run import WINDOWS, Run
-from deeptracker.schema import MEASURES, Branch, Predictions
+from deeptracker.schema import MEASURES, QUANTILES, Branch, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import LogReader, LogWriter
+from deeptracker.store.log import Histograms, LogReader, LogWriter
 
 CLASSES, PER_CLASS, DUMPS = 6, 20, 60
 
@@ -75,6 +75,78 @@ def test_filters_layers_and_the_network_are_answered_from_the_log(served_root: P
     np.testing.assert_allclose(run.layer_stats("", "mean"), expected, rtol=1e-4)
     for measure in MEASURES:
         assert run.layer_stats("layer1", measure).shape == (DUMPS,)
+
+
+def write_literal_run(place: Path) -> list[list[np.ndarray]]:
+    """Two dumps of three layers, two of them in a module; weights and gradients (or none) of each layer, per dump."""
+    rng = np.random.default_rng(0)
+    layers = (
+        Layer("a.x", "linear", (2, 50), 2, 50, 0),
+        Layer("a.y", "linear", (1, 9), 1, 9, 2),
+        Layer("b", "linear", (1, 2), 1, 2, 3),
+    )
+    module = Node("a", (Node("a.x", layer=0), Node("a.y", layer=1)))
+    log = LogWriter(Blobs(place))
+    log.write_info(RunInfo("run", "2026-01-01T00:00:00+00:00", (Branch(0, "2026-01-01T00:00:00+00:00"),)))
+    log.write_network(Network(layers, Node("", (module, Node("b", layer=2)))))
+    dumps = []
+    for iteration in (0, 10):
+        numbers = [rng.normal(size=(2, x.filters * x.fan_in)).astype(np.float32) for x in layers]
+        parts = [[sparse(layer[row]) for layer in numbers] for row in (0, 1)]
+        if iteration == 0:
+            parts[1] = [(np.zeros(0, np.uint16), np.zeros(0, np.uint32)) for _ in layers]
+        bins = [[bins for bins, _ in part] for part in parts]
+        counts = [[counts for _, counts in part] for part in parts]
+        log.write_layers(iteration, Histograms(bins[0], counts[0], bins[1], counts[1]), parts=("layers",))
+        dumps.append(numbers)
+    return dumps
+
+
+def sparse(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    bins, counts = np.unique(numbers.view(np.uint32) >> 18, return_counts=True)
+    return bins.astype(np.uint16), counts.astype(np.uint32)
+
+
+@pytest.mark.parametrize(("node", "layers"), [("", [0, 1, 2]), ("a", [0, 1]), ("a.y", [1]), ("b", [2])])
+def test_quantiles_are_those_of_all_weights_below_a_node(tmp_path: Path, node: str, layers: list[int]) -> None:
+    dumps = write_literal_run(tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    for measure, share in QUANTILES.items():
+        row = int(measure.startswith("grad_"))
+        below = [np.concatenate([numbers[i][row] for i in layers]) for numbers in dumps]
+        expected = [np.quantile(numbers, share, method="inverted_cdf") for numbers in below]
+        if row:
+            expected[0] = np.nan
+        found = run.layer_stats(node, measure)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1 / 64 + 1e-6, err_msg=measure)
+
+
+def test_quantiles_of_a_dump_that_cannot_be_read_are_missing_and_named(tmp_path: Path) -> None:
+    write_literal_run(tmp_path / "run")
+    one = [np.array([1], np.uint16)], [np.array([1], np.uint32)]
+    LogWriter(Blobs(tmp_path / "run")).write_layers(10, Histograms(*one, *one))
+    run = open_run(tmp_path / "run")
+    assert np.isnan(run.layer_stats("", "weight_median")).tolist() == [False, True]
+    assert [text for text in run.warnings if "must have 3 layers" in text]
+
+
+def test_a_quantile_is_no_measure_of_a_filter(served_root: Path) -> None:
+    run = open_run(served_root / "small")
+    with pytest.raises(UnknownNameError, match=r"no measure 'weight_q1'.*grad_max"):
+        run.filter_stats("conv1", "weight_q1")
+    with pytest.raises(UnknownNameError, match=r"weight_median"):
+        run.layer_stats("", "median")
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_top_filters_go_by_any_measure(served_root: Path, measure: str) -> None:
+    run = open_run(served_root / "small")
+    every = np.concatenate([run.filter_stats(x.name, measure)[:, 7] for x in run.network().layers])
+    top = run.top_filters(int(run.iterations[7]), 5, measure)
+    np.testing.assert_array_equal(top.value, np.sort(every[~np.isnan(every)])[::-1][:5])
+    offsets = np.array([x.offset for x in run.network().layers])
+    np.testing.assert_array_equal(every[offsets[top.layer] + top.filter], top.value)
 
 
 def test_top_filters_are_the_largest_over_all_layers(served_root: Path) -> None:

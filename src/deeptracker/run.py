@@ -21,13 +21,12 @@ import numpy.typing as npt
 from deeptracker.analysis import anomalies as anomaly_rules
 from deeptracker.analysis.anomalies import Anomalies, AnomalyScores, FlipEvents
 from deeptracker.analysis.clusters import Clusters, Ordering, cluster_curves, similarity_order
-from deeptracker.analysis.pooling import Normalisation, needed_measures, normalised, pool
+from deeptracker.analysis.pooling import Normalisation, merge, needed_measures, normalised, pool, quantiles
 from deeptracker.analysis.scalars import Stage, learning_rate_stages, means_since_last, training_error
 from deeptracker.errors import DeepTrackerError, LogFileError, UnknownNameError
-from deeptracker.schema import Network, RunInfo, check_measure
+from deeptracker.schema import MEASURES, QUANTILES, Network, RunInfo, check_measure
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.history import PredictionHistory
-from deeptracker.store.listing import DumpFiles
 from deeptracker.store.log import LogReader
 from deeptracker.store.samples import Pictures, Samples, read_samples
 
@@ -302,12 +301,14 @@ class Run:
     def layer_stats(self, node: str, measure: str) -> Floats:
         """The Layer-Stat index: float32 (dumps,) at any layer or module, '' being the whole network.
 
-        Sums, norms, means and deviations are pooled exactly (see analysis.pooling).
+        Sums, norms, means and deviations are pooled exactly, QUANTILES within 1/64 (see analysis.pooling).
         """
-        check_measure(measure)
+        check_measure(measure, (*MEASURES, *QUANTILES))
         layers = self.network().layers_below(node)
+        if measure in QUANTILES:
+            return self._quantile(self.network().indexes(layers), measure)
         rows = np.concatenate([np.arange(x.offset, x.offset + x.filters) for x in layers])
-        weights = np.concatenate([np.full(x.filters, x.fan_in, np.int64) for x in layers])
+        weights = np.repeat([x.fan_in for x in layers], [x.filters for x in layers])
         names = needed_measures(measure)
         pooled = np.full(len(self._log.dumps), np.nan, np.float32)
         for row, read in enumerate(self._log.filters_over_time(names)):
@@ -320,7 +321,7 @@ class Run:
         check_measure(measure)
         if k < 1:
             raise ValueError(f"k must be >= 1. Got {k}.")
-        values = self._log.filters(self._dump_at(iteration), [measure])[measure]
+        values = self._log.filters(self._log.dump_at(iteration), [measure])[measure]
         candidates = np.flatnonzero(~np.isnan(values))
         top = candidates[np.argsort(-values[candidates], kind="stable")[:k]]
         offsets = np.array([x.offset for x in self.network().layers])
@@ -376,11 +377,10 @@ class Run:
         if not 0 <= sample < count:
             raise UnknownNameError(f"sample must be in 0..{count - 1}. Got {sample}.")
 
-    def _dump_at(self, iteration: int) -> DumpFiles:
-        for dump in self._log.dumps:
-            if dump.iteration == iteration:
-                return dump
-        raise UnknownNameError(f"no dump at iteration {iteration} in this run. Run.iterations lists those there are.")
+    def _quantile(self, layers: list[int], measure: str) -> Floats:
+        read = [None if x is None else x.of(measure, layers) for x in self._log.histograms_over_time()]
+        shares = [QUANTILES[measure]]
+        return np.array([np.nan if of is None else quantiles(*merge(*of), shares)[0] for of in read], np.float32)
 
     def _correct(self) -> npt.NDArray[np.bool_]:
         return self._kept(("correct",), self._predictions().correct)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deeptracker.analysis.pooling import needed_measures, normalised, pool
+from deeptracker.analysis.pooling import merge, needed_measures, normalised, pool, quantiles
 from deeptracker.schema import GRADIENT_MEASURES, MEASURES, STEP_MEASURES, WEIGHT_MEASURES
 
 Floats = NDArray[np.float64]
@@ -96,6 +96,61 @@ def test_what_is_needed_is_the_measure_itself_and_for_deviations_the_mean() -> N
     for name in MEASURES:
         expected = {"sd": ("sd", "mean"), "grad_sd": ("grad_sd", "grad_mean")}.get(name, (name,))
         assert needed_measures(name) == expected
+
+
+def histogram(numbers: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
+    """As docs/format.md defines it."""
+    bins = (numbers.view(np.uint32) >> 18) & 0x3FFF
+    filled, counts = np.unique(np.where(bins == 8192, 0, bins), return_counts=True)
+    return filled.astype(np.uint16), counts.astype(np.uint32)
+
+
+finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+layers_of_numbers = st.lists(st.lists(finite, max_size=20), min_size=1, max_size=6)
+
+
+@given(layers_of_numbers)
+def test_pooling_histograms_of_layers_equals_the_histogram_of_all_values(layers: list[list[float]]) -> None:
+    parts = [histogram(np.array(layer, np.float32)) for layer in layers]
+    filled, counts = merge([bins for bins, _ in parts], [counts for _, counts in parts])
+    expected = histogram(np.array([x for layer in layers for x in layer], np.float32))
+    np.testing.assert_array_equal(filled, expected[0])
+    np.testing.assert_array_equal(counts, expected[1])
+
+
+@given(layers_of_numbers, st.lists(st.sampled_from([0, 0.25, 0.5, 0.75, 1]) | st.floats(0, 1), min_size=1, max_size=5))
+def test_each_quantile_is_within_a_64th_of_the_true_one(layers: list[list[float]], shares: list[float]) -> None:
+    numbers = np.array([x for layer in layers for x in layer], np.float32)
+    parts = [histogram(np.array(layer, np.float32)) for layer in layers]
+    found = quantiles(*merge([bins for bins, _ in parts], [counts for _, counts in parts]), shares)
+    if not len(numbers):
+        assert np.isnan(found).all()
+        return
+    expected = np.quantile(numbers.astype(np.float64), shares, method="inverted_cdf")
+    bound = np.maximum(np.abs(expected) / 64, 2.0**-131) * (1 + 1e-6)
+    assert (np.abs(found - expected) <= bound).all()
+
+
+def test_quantiles_go_from_the_most_negative_to_the_largest() -> None:
+    numbers = np.array([-4, -2, -1, 0, 1, 2, 4], np.float32)
+    found = quantiles(*histogram(numbers), [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(found, [-4, -2, 0, 2, 4], rtol=1 / 64)
+
+
+def test_no_layers_have_no_quantiles() -> None:
+    assert np.isnan(quantiles(*merge([], []), [0.5])).all()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, np.nan])
+def test_a_share_beyond_all_values_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=r"share must be in 0\.\.1"):
+        quantiles(*histogram(np.ones(3, np.float32)), [share])
+
+
+def test_counts_beyond_32_bits_add_up() -> None:
+    many = np.array([2**32 - 1], np.uint32)
+    _, counts = merge([np.array([7], np.uint16)] * 3, [many] * 3)
+    assert counts.tolist() == [3 * (2**32 - 1)]
 
 
 @given(st.lists(st.lists(values | st.just(np.nan), min_size=3, max_size=3), min_size=1, max_size=5))

@@ -4,19 +4,24 @@
 2. mean and grad_mean are weighted by the number of weights, never a mean of means; sd and grad_sd follow from the
    filters' second moments, so pooling filters equals computing from all weights at once.
 3. cosine, change and update_ratio have no pooled form in their own terms: the mean over filters where they are defined.
+4. Quantiles come from histograms, whose counts add up: bins are the same for all layers (docs/format.md), and a bin's
+   middle is within 1/64 of every value in it, so a quantile is within 1/64 (1.6 %) of the value that it stands for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deeptracker.schema import HISTOGRAM_BINS, HISTOGRAM_DROPPED_BITS
+
 Normalisation = Literal["filter", "iteration", "global"]
 Measures = Mapping[str, NDArray[np.float32]]
 
+_NEGATIVE = HISTOGRAM_BINS // 2
 _MEAN_OF = {"sd": "mean", "grad_sd": "grad_mean"}
 
 
@@ -71,3 +76,47 @@ def normalised(values: NDArray[np.float32], by: Normalisation | None) -> NDArray
     size = np.max(np.abs(values), axis=axes[by], keepdims=True, initial=0, where=finite)
     scaled = np.divide(values, size, out=np.zeros_like(values), where=size > 0)
     return np.where(finite, scaled, values)
+
+
+def merge(
+    bins: Sequence[NDArray[np.uint16]], counts: Sequence[NDArray[np.uint32]]
+) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Sparse histograms of several layers as one: numbers of the filled bins, ascending, and their counts.
+
+    >>> filled, counts = merge([np.uint16([3, 5]), np.uint16([5])], [np.uint32([1, 2]), np.uint32([4])])
+    >>> filled.tolist(), counts.tolist()
+    ([3, 5], [1, 6])
+    """
+    if not bins:
+        return np.zeros(0, np.uint16), np.zeros(0, np.int64)
+    filled, place = np.unique(np.concatenate(bins), return_inverse=True)
+    total = np.zeros(len(filled), np.int64)
+    np.add.at(total, place, np.concatenate(counts))
+    return filled, total
+
+
+def quantiles(
+    bins: NDArray[np.uint16], counts: NDArray[np.integer[Any]], shares: Sequence[float]
+) -> NDArray[np.float64]:
+    """float64 (shares,): for each the smallest value that at least this share of all values does not exceed.
+
+    That is numpy's `inverted_cdf`, taken from a sparse histogram: (n,) numbers of filled bins and their counts. Within
+    1/64 of the true one, down to 2^-126; of no values NaN. Raises ValueError for a share outside 0..1.
+
+    >>> quantiles(np.array([4064, 4096], np.uint16), np.array([3, 1]), [0, 0.5, 1]).tolist()
+    [1.015625, 1.015625, 2.03125]
+    """
+    if any(not 0 <= share <= 1 for share in shares):
+        raise ValueError(f"a share must be in 0..1. Got {list(shares)}.")
+    by_value = np.argsort(np.where(bins < _NEGATIVE, bins.astype(np.int64), _NEGATIVE - bins.astype(np.int64)))
+    upto = np.cumsum(counts[by_value], dtype=np.int64)
+    if not len(upto) or not upto[-1]:
+        return np.full(len(shares), np.nan)
+    ranks = np.maximum(np.ceil(np.asarray(shares, np.float64) * upto[-1]), 1)
+    return _middles(bins[by_value[np.searchsorted(upto, ranks)]])
+
+
+def _middles(bins: NDArray[np.uint16]) -> NDArray[np.float64]:
+    """What each bin stands for: the number whose dropped bits are half of what they can be, and 0 for bin 0."""
+    bits = (bins.astype(np.uint32) << HISTOGRAM_DROPPED_BITS) | np.uint32(1 << (HISTOGRAM_DROPPED_BITS - 1))
+    return np.where(bins % _NEGATIVE == 0, 0.0, bits.view(np.float32))

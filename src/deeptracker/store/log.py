@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from deeptracker.errors import LogFileError, RunNotFoundError
+from deeptracker.errors import LogFileError, RunNotFoundError, UnknownNameError
 from deeptracker.schema import MEASURES, Network, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import Columns, decode_columns, encode_columns
@@ -43,6 +43,15 @@ class Histograms:
     weight_counts: list[npt.NDArray[np.uint32]]
     grad_bins: list[npt.NDArray[np.uint16]]
     grad_counts: list[npt.NDArray[np.uint32]]
+
+    def of(
+        self, measure: str, layers: Sequence[int]
+    ) -> tuple[list[npt.NDArray[np.uint16]], list[npt.NDArray[np.uint32]]]:
+        """Bins and counts of some layers: of gradients for a measure that begins with "grad_", else of weights."""
+        of_gradients = measure.startswith("grad_")
+        bins = self.grad_bins if of_gradients else self.weight_bins
+        counts = self.grad_counts if of_gradients else self.weight_counts
+        return [bins[index] for index in layers], [counts[index] for index in layers]
 
 
 class LogWriter:
@@ -172,7 +181,31 @@ class LogReader:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
         columns = self._read(dump, "layers")[0]
         parts = {name: [row.values.to_numpy() for row in column] for name, column in columns.arrays.items()}
-        return Histograms(**parts)
+        found = Histograms(**parts)
+        expected = len(self.network.layers) if self.network else len(found.weight_bins)
+        pairs = ((found.weight_bins, found.weight_counts), (found.grad_bins, found.grad_counts))
+        for bins, counts in pairs:
+            if len(bins) != expected or [len(row) for row in bins] != [len(row) for row in counts]:
+                path = dump.paths["layers"][0]
+                text = f"{self._blobs.name(path)} must have {expected} layers, and a count for each bin. It has not."
+                self.note_problem(path, text)
+                raise LogFileError(text)
+        return found
+
+    def histograms_over_time(self) -> Iterator[Histograms | None]:
+        """`histograms` of every dump, in turn; None where they cannot be read (which is then among the problems)."""
+        for dump in self.dumps:
+            try:
+                yield self.histograms(dump)
+            except LogFileError:
+                yield None
+
+    def dump_at(self, iteration: int) -> DumpFiles:
+        """The dump at an iteration; `UnknownNameError` if there is none."""
+        for dump in self.dumps:
+            if dump.iteration == iteration:
+                return dump
+        raise UnknownNameError(f"no dump at iteration {iteration} in this run. Run.iterations lists those there are.")
 
     def predictions(self, dump: DumpFiles, samples: int) -> Predictions:
         """Predictions at a dump for all `samples`, those of all ranks merged; LogFileError if they cannot be read."""
