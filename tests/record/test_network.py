@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from deeptracker.record.network import describe, unwrap, weighted_layers
+from deeptracker.record.network import arranged, describe, unwrap, weighted_layers
 from deeptracker.schema import Layer, Network, Node
 
 
@@ -71,6 +71,13 @@ def test_a_shared_weight_is_one_layer() -> None:
     model = nn.ModuleDict({"embedding": nn.Embedding(9, 4), "head": nn.Linear(4, 9, bias=False)})
     model["head"].weight = model["embedding"].weight
     assert names_of(model) == ["embedding"]
+    assert layers_of(model)[0].places == ("embedding", "head")
+
+
+def test_a_module_that_is_in_two_places_is_one_layer() -> None:
+    block = Block()
+    model = nn.ModuleDict({"a": block, "b": nn.Linear(2, 2), "c": block})
+    assert [layer.places for layer in layers_of(model)] == [("a.conv1", "c.conv1"), ("a.conv2", "c.conv2"), ("b",)]
 
 
 def test_parametrized_weights_are_named_by_the_module_that_uses_them() -> None:
@@ -103,6 +110,11 @@ def test_wrappers_are_seen_through() -> None:
     assert unwrap(nn.DataParallel(torch.compile(block))) is block
     assert names_of(torch.compile(block)) == ["conv1", "conv2"]
     assert names_of(nn.Sequential(torch.compile(Block()))) == ["0.conv1", "0.conv2"]
+    assert names_of(nn.Sequential(nn.DataParallel(torch.compile(Block())))) == ["0.conv1", "0.conv2"]
+
+
+def test_a_module_that_the_user_calls_module_keeps_its_name() -> None:
+    assert names_of(nn.ModuleDict({"module": Block()})) == ["module.conv1", "module.conv2"]
 
 
 def test_a_model_without_layers_is_refused() -> None:
@@ -119,7 +131,7 @@ def test_the_hierarchy_folds_levels_with_a_single_child() -> None:
     model = nn.ModuleDict(
         {"backbone": nn.ModuleDict({"stage": nn.Sequential(Block(), nn.Sequential(nn.Linear(2, 2)))})}
     )
-    network = describe(weighted_layers(model))
+    network = describe(layers_of(model))
     block = Node("backbone.stage.0", (Node("backbone.stage.0.conv1", (), 0), Node("backbone.stage.0.conv2", (), 1)))
     assert network.hierarchy == Node("", (block, Node("backbone.stage.1.0", (), 2)))
     assert Network.from_json(network.to_json(), place="network.json") == network
@@ -131,5 +143,14 @@ def test_a_module_with_a_weight_and_layers_below_it_keeps_both() -> None:
             super().__init__(2, 2)
             self.inner = nn.Linear(2, 2)
 
-    hierarchy = describe(weighted_layers(nn.ModuleDict({"a": Both(), "b": nn.Linear(2, 2)}))).hierarchy
+    hierarchy = describe(layers_of(nn.ModuleDict({"a": Both(), "b": nn.Linear(2, 2)}))).hierarchy
     assert hierarchy.children[0] == Node("a", (Node("a", (), 0), Node("a.inner", (), 1)))
+
+
+def test_layers_in_another_order_are_numbered_anew_and_their_weights_follow() -> None:
+    layers = weighted_layers(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 5)))
+    network = describe([layer.layer for layer in reversed(layers)])
+    assert [(layer.name, layer.offset) for layer in network.layers] == [("1", 0), ("0", 5)]
+    found = arranged(layers, network)
+    assert [x.layer for x in found] == list(network.layers)
+    assert [x.weight.shape for x in found] == [(5, 3), (3, 2)]

@@ -1,8 +1,9 @@
 """Where does a new recorder begin: a new run, or a branch of one that is there?
 
 1. Without `resume` the place must hold no run yet.
-2. With `resume=n` the run at the place gets a branch that starts at n; it must be a run of the same network. Its
-   samples and class names are kept. The branch dumps at n only where the run shows no dump there.
+2. With `resume=n` the run at the place gets a branch that starts at n; it must be a run of the same layers, by name.
+   Its network (so their order), samples and class names are kept. The branch dumps at n only where the run shows no
+   dump there.
 3. `resume=n` where there is no run begins one at n, and says so.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 from deeptracker.errors import RunExistsError
 from deeptracker.record.schedule import Schedule
 from deeptracker.record.trouble import warn_user
-from deeptracker.schema import Branch, Network, RunInfo
+from deeptracker.schema import Branch, Layer, Network, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader, LogWriter
 from deeptracker.store.samples import Samples, read_samples
@@ -25,13 +26,17 @@ from deeptracker.store.samples import Samples, read_samples
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How a run begins or goes on. Nothing is written before `write`."""
+    """How a run begins or goes on. `network` and `samples` are those of the run, None where it has none yet.
+
+    Nothing is written before `write`.
+    """
 
     log: LogWriter
     info: RunInfo
     iteration: int
     has_dump: bool
     has_scalars: bool
+    network: Network | None
     samples: Samples | None
 
     def write(self, network: Network) -> None:
@@ -42,7 +47,7 @@ class Beginning:
 
 def begin(
     blobs: Blobs,
-    network: Network,
+    layers: Sequence[Layer],
     *,
     resume: Any,
     name: str | None,
@@ -68,18 +73,18 @@ def begin(
             every=str(schedule),
             next_iteration=schedule.next_after(start),
         )
-        return Beginning(LogWriter(blobs), info, start, False, False, None)
+        return Beginning(LogWriter(blobs), info, start, False, False, None, None)
     if resume is None:
         raise RunExistsError(
             f"{blobs.place} must be free for a new run. It holds one already. "
             "Continue it with resume=ITERATION, the iteration of your checkpoint, or record to another folder."
         )
-    return _continued(blobs, network, branch, schedule, name, config, names)
+    return _continued(blobs, layers, branch, schedule, name, config, names)
 
 
 def _continued(
     blobs: Blobs,
-    network: Network,
+    layers: Sequence[Layer],
     branch: Branch,
     schedule: Schedule,
     name: str | None,
@@ -87,7 +92,7 @@ def _continued(
     class_names: tuple[str, ...] | None,
 ) -> Beginning:
     reader = LogReader(blobs)
-    if reader.network is not None and reader.network.layers != network.layers:
+    if reader.network is not None and _by_name(reader.network.layers) != _by_name(layers):
         raise ValueError(
             f"a run must be resumed with the model that it was recorded from. The layers differ from those in "
             f"{blobs.name('network.json')}. Record to another folder."
@@ -107,5 +112,10 @@ def _continued(
         branch.start,
         has_dump=any(dump.iteration == branch.start for dump in reader.dumps),
         has_scalars=bool((reader.scalars()["iteration"] == branch.start).any()),
+        network=reader.network,
         samples=read_samples(blobs),
     )
+
+
+def _by_name(layers: Sequence[Layer]) -> dict[str, tuple[object, ...]]:
+    return {layer.name: (layer.kind, layer.shape, layer.filters, layer.fan_in) for layer in layers}

@@ -52,7 +52,7 @@ def evaluate(
     """Run the model over all batches; `see` is shown each batch's images as they came."""
     judge = Judge()
     device = next(model.parameters()).device.type
-    as_the_user_has_it = _autocast_without_cache(device)
+    as_the_user_has_it = autocast_without_cache(device)
     with undisturbed(model, batches), torch.autocast(device, enabled=False):
         for batch in batches:
             images, labels = split_batch(batch)
@@ -136,7 +136,7 @@ def _are_probabilities(scores: torch.Tensor) -> bool:
     return bool(((scores >= 0).all() & ((sums - 1).abs() < _SUM_TOLERANCE).all()).item())
 
 
-def _autocast_without_cache(kind: str) -> Any:
+def autocast_without_cache(kind: str) -> Any:
     """What the user's autocast is, but for its cache: weights cast here, without gradients, must not reach training."""
     enabled = torch.is_autocast_enabled(kind)
     return torch.autocast(kind, dtype=torch.get_autocast_dtype(kind), enabled=enabled, cache_enabled=False)

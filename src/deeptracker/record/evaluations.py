@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,15 @@ from torch import nn
 
 from deeptracker.record.evaluation import Judge, Outcome, evaluate, read_labels
 from deeptracker.record.pictures import PictureMaker
+from deeptracker.record.preserve import undisturbed
 from deeptracker.record.sample_set import SampleSet
-from deeptracker.record.validation import Inputs, as_batches, as_labels
+from deeptracker.record.validation import Inputs, as_batches, as_labels, split_batch
 from deeptracker.schema import Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.samples import Samples
+
+EXAMPLES = 2
+"""Images of an example input: one alone is refused by some models, more would only take time."""
 
 
 class Evaluations:
@@ -69,12 +73,17 @@ class Evaluations:
             labels = read_labels(self._model, self._batches)
             self._samples.check([str(i) for i in range(len(labels))], labels, complete=True)
 
+    def example(self, given: Any) -> Callable[[], tuple[Any, ...]] | None:
+        """How to get the arguments of a call of the model: what is given, or the first images; None without both."""
+        if given is not None:
+            return lambda: given if isinstance(given, tuple) else (given,)
+        return None if self._batches is None else lambda: (self._first_images(),)
+
     def evaluate(self) -> tuple[Predictions, float]:
         """Evaluate on the validation data: predictions in class order, and the error rate."""
-        if self._batches is None:
-            raise ValueError("validate() must have data to evaluate on. Give the Recorder validation=LOADER.")
-        pictures = PictureMaker(self._normalisation, self._batches) if self._samples is None else None
-        outcome = evaluate(self._model, self._batches, self._inputs, see=pictures.add if pictures else None)
+        batches = self._with_data()
+        pictures = PictureMaker(self._normalisation, batches) if self._samples is None else None
+        outcome = evaluate(self._model, batches, self._inputs, see=pictures.add if pictures else None)
         return self._in_order(outcome, pictures, complete=True), outcome.error_rate
 
     def collect(self, iteration: int, ids: Sequence[Any], labels: Any, probabilities: Any, images: Any) -> None:
@@ -95,6 +104,16 @@ class Evaluations:
         """Write the samples unless they are; called by the writer thread before the first predictions."""
         if self._samples is not None:
             self._samples.write(blobs)
+
+    def _first_images(self) -> Any:
+        with undisturbed(self._model, self._batches):
+            images, _ = split_batch(next(iter(self._with_data()), None))
+            return self._inputs(images[:EXAMPLES] if hasattr(images, "shape") else images)
+
+    def _with_data(self) -> Iterable[Any]:
+        if self._batches is None:
+            raise ValueError("validate() must have data to evaluate on. Give the Recorder validation=LOADER.")
+        return self._batches
 
     def _in_order(self, outcome: Outcome, pictures: PictureMaker | None, *, complete: bool) -> Predictions:
         if self._samples is None:

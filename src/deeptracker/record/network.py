@@ -3,23 +3,27 @@
 1. A layer is a parameter of two dimensions or more whose name contains "weight"; a module with one such parameter
    gives the layer its own name, others (`attention.in_proj_weight`) are named by module and parameter. Of a
    parametrized weight (`torch.nn.utils.parametrizations`, weight or spectral norm) it is the parameter that is trained,
-   under the name of the module that uses it. A parameter that several modules share is one layer, the first.
+   under the name of the module that uses it. A parameter that several modules share is one layer, the first, and
+   `places` names them all.
 2. A filter is one output unit: dimension 0 of the weight; for transposed convolutions dimension 1 within each group
    (their weight is laid out input channel first).
 3. What `torch.compile` and data-parallel wrappers put into names is taken out.
 4. The hierarchy is that of the dotted names; a level with a single child is folded into it.
+
+The order here is that of the modules; `graph.py` finds the one in which data reaches them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import torch
 from torch import nn
 
-from deeptracker.schema import Layer, Network, Node
+from deeptracker.schema import Graph, Layer, Network, Node
 
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 _COMPILED = "_orig_mod"
@@ -68,11 +72,11 @@ def weighted_layers(model: nn.Module) -> tuple[WeightedLayer, ...]:
     """The layers of a model in the order of its modules; ValueError if it has none or is not initialised yet."""
     layers: list[WeightedLayer] = []
     offset = 0
-    for name, owner, weight in _weights(unwrap(model)):
+    for places, owner, weight in _weights(unwrap(model)):
         groups = _transposed_groups(owner)
         filters = weight.shape[1] * groups if groups else weight.shape[0]
         shape = tuple(weight.shape)
-        layer = Layer(name, _kind(owner), shape, filters, weight.numel() // filters, offset)
+        layer = Layer(places[0], _kind(owner), shape, filters, weight.numel() // filters, offset, tuple(places))
         layers.append(WeightedLayer(layer, weight, groups))
         offset += filters
     if not layers:
@@ -83,17 +87,25 @@ def weighted_layers(model: nn.Module) -> tuple[WeightedLayer, ...]:
     return tuple(layers)
 
 
-def describe(layers: Sequence[WeightedLayer]) -> Network:
-    """Layers and hierarchy as they go to `network.json`."""
-    described = tuple(layer.layer for layer in layers)
-    return Network(described, _hierarchy([layer.name for layer in described]))
+def describe(layers: Sequence[Layer], *, graph: Graph | None = None, source: str = "module names") -> Network:
+    """Layers in the given order, and their hierarchy, as they go to `network.json`; filters are numbered anew."""
+    offsets = [0, *accumulate(layer.filters for layer in layers)]
+    numbered = tuple(replace(layer, offset=offset) for layer, offset in zip(layers, offsets, strict=False))
+    return Network(numbered, _hierarchy([layer.name for layer in numbered]), source, graph or Graph())
 
 
-def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
-    """(name of the layer, module that uses the weight, weight), each parameter once."""
-    seen: set[int] = set()
+def arranged(layers: Sequence[WeightedLayer], network: Network) -> tuple[WeightedLayer, ...]:
+    """The same layers as a network has them: in its order, with its numbers."""
+    found = {layer.layer.name: layer for layer in layers}
+    return tuple(replace(found[layer.name], layer=layer) for layer in network.layers)
+
+
+def _weights(model: nn.Module) -> Iterator[tuple[list[str], nn.Module, nn.Parameter]]:
+    """(names under which a weight is used, module that uses it first, weight), each parameter once."""
     modules = dict(model.named_modules(remove_duplicate=False))
-    for path, module in model.named_modules():
+    places: dict[int, list[str]] = {}
+    first: list[tuple[nn.Module, nn.Parameter]] = []
+    for path, module in modules.items():
         found = [(name, weight) for name, weight in module.named_parameters(recurse=False) if _is_weight(name, path)]
         for name, weight in found:
             if isinstance(weight, nn.UninitializedParameter):
@@ -102,12 +114,18 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
                     "run the model once on a batch before making the Recorder."
                 )
             skipped = weight.ndim < 2 or weight.numel() == 0 or not weight.is_floating_point()
-            if skipped or id(weight) in seen or _is_scale(name, found):
+            if skipped or _is_scale(name, found):
                 continue
-            seen.add(id(weight))
-            used_by, attribute = _place(path, name)
+            if id(weight) not in places:
+                first.append((modules[_user_of(path)], weight))
+            used_by, attribute = _place(path, name, modules)
             plain = attribute in ("weight", "weight_v")
-            yield _join(used_by, "" if plain else attribute) or "weight", modules[_user_of(path)], weight
+            here = _join(used_by, "" if plain else attribute) or "weight"
+            of_weight = places.setdefault(id(weight), [])
+            if here not in of_weight:
+                of_weight.append(here)
+    for module, weight in first:
+        yield places[id(weight)], module, weight
 
 
 def _is_weight(name: str, path: str) -> bool:
@@ -122,12 +140,17 @@ def _is_scale(name: str, siblings: list[tuple[str, nn.Parameter]]) -> bool:
     return name == "weight_g" and any(other == "weight_v" for other, _ in siblings)
 
 
-def _place(path: str, name: str) -> tuple[str, str]:
+def _place(path: str, name: str, modules: Mapping[str, nn.Module]) -> tuple[str, str]:
     """Module and attribute that a parameter stands for, without what wrappers put into names."""
-    parts = [part for part in path.split(".") if part and part != _COMPILED]
+    whole = path.split(".") if path else []
+    parts = [part for i, part in enumerate(whole) if not _is_wrapped(part, modules[".".join(whole[:i])])]
     if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
         return ".".join(parts[:-2]), parts[-1]
     return ".".join(parts), name
+
+
+def _is_wrapped(part: str, parent: nn.Module) -> bool:
+    return part == _COMPILED or (part == "module" and isinstance(parent, _WRAPPERS))
 
 
 def _user_of(path: str) -> str:

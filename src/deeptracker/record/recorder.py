@@ -25,9 +25,10 @@ from torch import nn
 from deeptracker.record import scalars as scalar_rows
 from deeptracker.record.beginning import begin
 from deeptracker.record.evaluations import Evaluations
+from deeptracker.record.graph import network_of
 from deeptracker.record.losses import RUN_FILE, Losses
 from deeptracker.record.measures import Measured, Measurer
-from deeptracker.record.network import describe, unwrap, weighted_layers
+from deeptracker.record.network import arranged, unwrap, weighted_layers
 from deeptracker.record.scalars import Scalars
 from deeptracker.record.schedule import as_schedule
 from deeptracker.record.writer import DRAIN_SECONDS, Failure, Writer
@@ -41,8 +42,10 @@ class Recorder:
 
     `run` is a folder or an object-store URL. `every` says when a dump is due: a number of iterations, `"7/epoch"` (with
     `steps_per_epoch`), iterations, or a rule `iteration -> bool`. `validation` is a loader of `(image, label)` batches,
-    arrays `(x, y)` or a data set; a model with one output per sample must give a logit. `normalisation` is the
-    `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training continues from.
+    arrays `(x, y)` or a data set; a model with one output per sample must give a logit. `example_input` is what a call
+    of the model takes (a tuple: several arguments), to see how data flows; if not given, the first validation images.
+    `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
+    continues from.
 
     Raises ValueError or TypeError for wrong arguments, RunExistsError where a run is and `resume` is not given, OSError
     where the run cannot be begun. Later errors are warnings (`RecorderWarning`) unless `strict`.
@@ -61,6 +64,7 @@ class Recorder:
         optimizer: torch.optim.Optimizer,
         *,
         validation: Any = None,
+        example_input: Any = None,
         every: Any = 1,
         steps_per_epoch: int | None = None,
         name: str | None = None,
@@ -82,10 +86,9 @@ class Recorder:
         self._evaluations = Evaluations(
             unwrap(model), validation, preprocess=preprocess, normalisation=normalisation, batch_size=batch_size
         )
-        network = describe(layers)
         begun = begin(
             self._blobs,
-            network,
+            [layer.layer for layer in layers],
             resume=resume,
             name=name,
             config=config,
@@ -93,11 +96,12 @@ class Recorder:
             schedule=self._schedule,
         )
         self._evaluations.continue_with(begun.samples)
+        network = begun.network or network_of(model, layers, self._evaluations.example(example_input))
         begun.write(network)
         self._info, self._log = begun.info, begun.log
         self.iteration = begun.iteration
         self._losses = Losses(begun.info.lost, strict=strict)
-        self._measurer = Measurer(layers)
+        self._measurer = Measurer(arranged(layers, network))
         self._scalars = Scalars()
         self._writer = Writer()
         self._step_ended = time.perf_counter()
