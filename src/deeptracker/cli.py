@@ -120,8 +120,7 @@ def serve(
     """
     from deeptracker.server.serving import Server
 
-    if "://" not in root and not Path(root).is_dir():
-        raise DeepTrackerError(f"{root} must be a folder. There is none. Record a run first: deeptracker demo")
+    _check_root(root)
     server = Server(root, host=host, port=port, token=token, allowed=tuple(allow_host or ()))
     out.print(f"DeepTracker shows the runs at [bold cyan]{server.link}[/bold cyan]   (Ctrl+C stops)")
     if not no_open:
@@ -134,8 +133,7 @@ def list_runs(root: Root = "runs", as_json: AsJson = False) -> None:
     """List the runs below a folder."""
     from deeptracker.server.runs import ServedRuns
 
-    if "://" not in root and not Path(root).is_dir():
-        raise DeepTrackerError(f"{root} must be a folder. There is none. Record a run first: deeptracker demo")
+    _check_root(root)
     found = ServedRuns(root).summaries()
     if as_json:
         print(json.dumps(found, indent=1))
@@ -192,6 +190,11 @@ def check(run: RunPlace, as_json: AsJson = False) -> None:
         out.print(f"{dumps} readable, {len(problems)} problems." if problems else f"{dumps}, all whole.")
     if problems:
         raise typer.Exit(1)
+
+
+def _check_root(root: str) -> None:
+    if "://" not in root and not Path(root).is_dir():
+        raise DeepTrackerError(f"{root} must be a folder. There is none. Record a run first: deeptracker demo")
 
 
 def _open_page(link: str) -> None:

@@ -44,12 +44,11 @@ def runs(served: Served) -> Json:
 @router.get("/run")
 def run_in_full(served: Served, run: RunId) -> Json:
     """One run: summary, configuration, classes, stages, warnings."""
-    short = served.summary(run)
     with served.open(run) as it:
         info, samples = it.info, it.samples
         rows = it.scalars()
         return {
-            **short,
+            **served.describe(run, it),
             "config": info.config,
             "class_names": it.class_names,
             "class_sizes": np.diff(samples.class_offsets).tolist() if samples else [],

@@ -59,9 +59,16 @@ class ServedRuns:
         """What the list shows of a run."""
         try:
             with self.open(identity) as run:
-                return {**summary(run), "id": identity, "name": run.info.name or identity or Path(self.root).name}
+                return self.describe(identity, run)
         except DeepTrackerError as error:
-            return {**_UNREADABLE, "id": identity, "name": identity or Path(self.root).name, "problem": str(error)}
+            return {**_UNREADABLE, "id": identity, "name": self._folder(identity), "problem": str(error)}
+
+    def describe(self, identity: str, run: Run) -> Json:
+        """The summary of a run that is held open."""
+        return {**summary(run), "id": identity, "name": run.info.name or self._folder(identity)}
+
+    def _folder(self, identity: str) -> str:
+        return identity or Path(self.root).name
 
     def _hold(self, identity: str) -> _Held:
         with self._lock:

@@ -13,10 +13,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,12 @@ import pyarrow as pa
 
 from deeptracker.errors import LogFileError, RunNotFoundError, UnknownNameError
 from deeptracker.schema import MEASURES, Network, Predictions, RunInfo
-from deeptracker.store.blobs import Blobs
+from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.columns import Columns, decode_columns, encode_columns
 from deeptracker.store.listing import DumpFiles, Listing
 from deeptracker.store.samples import damaged_samples
 
+Read = TypeVar("Read")
 Floats = npt.NDArray[np.float64]
 
 
@@ -163,19 +164,13 @@ class LogReader:
         expected = self.network.filters if self.network else None
         for name, values in measures.items():
             if expected is not None and len(values) != expected:
-                path = dump.paths["filters"][0]
-                text = f"{self._blobs.name(path)} must have {expected} filters. Its column {name!r} has {len(values)}."
-                self.note_problem(path, text)
-                raise LogFileError(text)
+                wrong = f"must have {expected} filters. Its column {name!r} has {len(values)}."
+                raise self._noted(dump.paths["filters"][0], wrong)
         return measures
 
     def filters_over_time(self, only: Sequence[str]) -> Iterator[dict[str, npt.NDArray[np.float32]] | None]:
         """`filters` of every dump, in turn; None where it cannot be read (which is then among the problems)."""
-        for dump in self.dumps:
-            try:
-                yield self.filters(dump, only)
-            except LogFileError:
-                yield None
+        return self._over_time(lambda dump: self.filters(dump, only))
 
     def histograms(self, dump: DumpFiles) -> Histograms:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
@@ -186,19 +181,13 @@ class LogReader:
         pairs = ((found.weight_bins, found.weight_counts), (found.grad_bins, found.grad_counts))
         for bins, counts in pairs:
             if len(bins) != expected or [len(row) for row in bins] != [len(row) for row in counts]:
-                path = dump.paths["layers"][0]
-                text = f"{self._blobs.name(path)} must have {expected} layers, and a count for each bin. It has not."
-                self.note_problem(path, text)
-                raise LogFileError(text)
+                wrong = f"must have {expected} layers, and a count for each bin. It has not."
+                raise self._noted(dump.paths["layers"][0], wrong)
         return found
 
     def histograms_over_time(self) -> Iterator[Histograms | None]:
         """`histograms` of every dump, in turn; None where they cannot be read (which is then among the problems)."""
-        for dump in self.dumps:
-            try:
-                yield self.histograms(dump)
-            except LogFileError:
-                yield None
+        return self._over_time(self.histograms)
 
     def dump_at(self, iteration: int) -> DumpFiles:
         """The dump at an iteration; `UnknownNameError` if there is none."""
@@ -213,8 +202,7 @@ class LogReader:
         for path, piece in zip(dump.paths["predictions"], pieces, strict=True):
             wrong = _misfit(piece, samples)
             if wrong:
-                self.note_problem(path, f"{self._blobs.name(path)} {wrong}")
-                raise LogFileError(f"{self._blobs.name(path)} {wrong}")
+                raise self._noted(path, wrong)
         return pieces[0] if len(pieces) == 1 and pieces[0].samples is None else _merge(pieces, samples)
 
     def scalars(self) -> dict[str, npt.NDArray[Any]]:
@@ -247,6 +235,19 @@ class LogReader:
         """Remember what is wrong with a file, once."""
         self._problems[path] = text
 
+    def _noted(self, path: str, wrong: str) -> LogFileError:
+        """The error for a file that is wrong in this way, which is among the problems from now on."""
+        error = LogFileError(f"{self._blobs.name(path)} {wrong}")
+        self.note_problem(path, str(error))
+        return error
+
+    def _over_time(self, read: Callable[[DumpFiles], Read]) -> Iterator[Read | None]:
+        for dump in self.dumps:
+            try:
+                yield read(dump)
+            except LogFileError:
+                yield None
+
     def _read_info(self) -> RunInfo:
         try:
             data = self._blobs.get("run.json")
@@ -257,10 +258,9 @@ class LogReader:
         return RunInfo.from_json(data, place=self._blobs.name("run.json"))
 
     def _read_network(self) -> Network | None:
+        data = read_or_none(self._blobs, "network.json")
         try:
-            return Network.from_json(self._blobs.get("network.json"), place=self._blobs.name("network.json"))
-        except FileNotFoundError:
-            return None
+            return None if data is None else Network.from_json(data, place=self._blobs.name("network.json"))
         except LogFileError as error:
             self.note_problem("network.json", str(error))
             return None
@@ -288,9 +288,7 @@ class LogReader:
         try:
             return decode_columns(self._blobs.get(path), kind, place=self._blobs.name(path), only=only)
         except FileNotFoundError as error:
-            problem = LogFileError(f"{self._blobs.name(path)} must be there. It has been removed since it was listed.")
-            self.note_problem(path, str(problem))
-            raise problem from error
+            raise self._noted(path, "must be there. It has been removed since it was listed.") from error
         except LogFileError as error:
             self.note_problem(path, str(error))
             raise

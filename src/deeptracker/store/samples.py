@@ -20,7 +20,7 @@ import pyarrow as pa
 from PIL import Image
 
 from deeptracker.errors import LogFileError
-from deeptracker.store.blobs import Blobs
+from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.columns import decode_columns, encode_columns
 
 PICTURE_SIDE_PIXELS = 96
@@ -85,9 +85,8 @@ def write_samples(
 
 def read_samples(blobs: Blobs) -> Samples | None:
     """The samples of a run, or None while it has none. LogFileError if they cannot be read."""
-    try:
-        data = blobs.get(_LABELS)
-    except FileNotFoundError:
+    data = read_or_none(blobs, _LABELS)
+    if data is None:
         return None
     columns = decode_columns(data, "labels", place=blobs.name(_LABELS))
     about = columns.metadata
