@@ -108,6 +108,8 @@ def test_a_sample_and_its_picture(client: TestClient, served_root: Path) -> None
     assert picture.content == open_run(served_root / "small").picture(45)
     again = client.get("/api/picture?run=small&sample=45", headers={"If-None-Match": picture.headers["etag"]})
     assert again.status_code == 304
+    # Asked for again each time: a run recorded anew in the same place has other pictures at the same address.
+    assert "no-cache" in picture.headers["cache-control"]
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def picture(request: Request, served: Served, run: RunId, sample: Annotated[int,
         created = it.info.created
     if found is None:
         raise UnknownNameError(f"no pictures were recorded in the run {run!r}.")
-    headers = {"ETag": f'"{created}-{sample}"', "Cache-Control": "private, max-age=3600"}
+    headers = {"ETag": f'"{created}-{sample}"', "Cache-Control": "private, no-cache"}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(found, media_type=media_type(found), headers=headers)
