@@ -8,7 +8,9 @@
 2. A sample is right while its class's ability, with slowly varying noise of its own, exceeds its hardness. A few
    samples of each class are never right. A wrong sample is mostly taken for one or two other classes.
 3. Filters drift; how much they change follows the learning rate, and at dumps where a class jumps a few filters of its
-   own change strongly.
+   own change strongly (generated_filters.py). The network is ResNet-50 or a small one (generated_network.py).
+4. Always planted, and told by `Scale.planted`: two filters of the first layer never change; three of a layer in the
+   middle change ten times as much as their neighbours in the last third of the run; the gradients of one layer vanish.
 """
 
 from __future__ import annotations
@@ -24,10 +26,16 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from deeptracker.schema import MEASURES, Branch, Layer, Network, Node, Predictions, RunInfo
-from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import Histograms, LogWriter
-from deeptracker.store.samples import encode_picture, write_samples
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # run as a command, only this folder is there to import from
+
+from benchmarks.generated_filters import Filters  # noqa: E402
+from benchmarks.generated_network import RESNET50, SMALL, Architecture, Planted  # noqa: E402
+from deeptracker.schema import Branch, Predictions, RunInfo  # noqa: E402
+from deeptracker.store.blobs import Blobs  # noqa: E402
+from deeptracker.store.listing import KINDS  # noqa: E402
+from deeptracker.store.log import LogWriter  # noqa: E402
+from deeptracker.store.samples import encode_picture, write_samples  # noqa: E402
 
 Floats = npt.NDArray[np.float32]
 
@@ -43,46 +51,21 @@ class Scale:
     resnet50: bool = True
     pictures: bool = True
 
+    @property
+    def architecture(self) -> Architecture:
+        """The network of the run."""
+        return RESNET50 if self.resnet50 else SMALL
 
-def resnet50_shapes() -> list[tuple[str, tuple[int, ...]]]:
-    """Names and weight shapes of the 54 weighted layers of ResNet-50 (He et al. 2016): 27,560 filters."""
-    shapes: list[tuple[str, tuple[int, ...]]] = [("conv1", (64, 3, 7, 7))]
-    channels = 64
-    for stage, (width, blocks) in enumerate([(64, 3), (128, 4), (256, 6), (512, 3)], start=1):
-        for block in range(blocks):
-            name = f"layer{stage}.{block}"
-            shapes += [
-                (f"{name}.conv1", (width, channels, 1, 1)),
-                (f"{name}.conv2", (width, width, 3, 3)),
-                (f"{name}.conv3", (4 * width, width, 1, 1)),
-            ]
-            if block == 0:
-                shapes.append((f"{name}.downsample.0", (4 * width, channels, 1, 1)))
-            channels = 4 * width
-    return [*shapes, ("fc", (1000, 2048))]
+    @property
+    def planted(self) -> Planted:
+        """Filters that misbehave, for tests to find."""
+        return self.architecture.planted
 
-
-def small_shapes(classes: int) -> list[tuple[str, tuple[int, ...]]]:
-    """A network for tests: 5 layers."""
-    return [
-        ("conv1", (8, 3, 3, 3)),
-        ("layer1.0.conv1", (8, 8, 3, 3)),
-        ("layer1.0.conv2", (8, 8, 3, 3)),
-        ("layer1.1.conv1", (16, 8, 3, 3)),
-        ("fc", (classes, 16)),
-    ]
-
-
-def network_of(shapes: list[tuple[str, tuple[int, ...]]]) -> Network:
-    """Layers with their filter offsets, in a flat hierarchy."""
-    layers: list[Layer] = []
-    offset = 0
-    for name, shape in shapes:
-        kind = "conv2d" if len(shape) == 4 else "linear"
-        layers.append(Layer(name, kind, shape, shape[0], int(np.prod(shape[1:])), offset))
-        offset += shape[0]
-    leaves = tuple(Node(layer.name, layer=i) for i, layer in enumerate(layers))
-    return Network(tuple(layers), Node("", leaves), source="generated")
+    @property
+    def stages(self) -> npt.NDArray[np.int64]:
+        """int64 (dumps,): how often the learning rate has dropped before each dump."""
+        drops = [int(self.dumps * share) for share in (0.4, 0.69, 0.87)]
+        return np.searchsorted(drops, np.arange(self.dumps), side="left")
 
 
 def write_run(place: str | Path, scale: Scale | None = None, *, seed: int = 0, finished: bool = True) -> None:
@@ -93,25 +76,28 @@ def write_run(place: str | Path, scale: Scale | None = None, *, seed: int = 0, f
 
 def write_dumps(place: str | Path, scale: Scale, *, seed: int = 0, finished: bool = True) -> Iterator[int]:
     """Write a run dump by dump; yields each dump's number once it is on disk."""
-    rng = np.random.default_rng(seed)
+    # Streams of their own: what is drawn for one does not change the others.
+    rng, of_filters, of_scalars = (np.random.default_rng(key) for key in (seed, [seed, 1], [seed, 2]))
     blobs = Blobs(place)
     log = LogWriter(blobs)
-    shapes = resnet50_shapes() if scale.resnet50 else small_shapes(scale.classes)
-    network = network_of(shapes)
+    network = scale.architecture.network(1000 if scale.resnet50 else scale.classes)
     names = tuple(f"class {c:03d}" for c in range(scale.classes))
     info = RunInfo(Path(str(place)).name, _now(), (Branch(0, _now()),), class_names=names, every="generated")
     log.write_info(info)
     log.write_network(network)
     _write_samples(blobs, scale, rng)
-    images, filters = _Images(scale, rng), _Filters(network, scale, rng)
-    parts = ("predictions", "layers", "filters")
+    images = _Images(scale, rng)
+    filters = Filters(network, scale.planted, stages=scale.stages, classes=scale.classes, rng=of_filters)
     for dump in range(scale.dumps):
         iteration = dump * scale.iterations_per_dump
         predictions = images.step(dump)
-        log.write_predictions(iteration, predictions, parts=parts)
-        log.write_layers(iteration, filters.histograms(), parts=parts)
-        log.write_filters(iteration, filters.step(dump, images.jumped), parts=parts)
-        _write_scalars(log, dump, scale, float((predictions.predicted != images.labels).mean()), images.lr(dump), rng)
+        found = filters.step(dump, images.jumped)
+        log.write_predictions(iteration, predictions, parts=KINDS)
+        log.write_layers(iteration, found.histograms, parts=KINDS)
+        log.write_kernels(iteration, found.kernels, parts=KINDS)
+        log.write_filters(iteration, found.measures, parts=KINDS)
+        error = float((predictions.predicted != images.labels).mean())
+        _write_scalars(log, dump, scale, error, images.lr(dump), of_scalars)
         yield dump
     if finished:
         log.write_info(RunInfo(info.name, info.created, info.branches, "finished", class_names=names, every=info.every))
@@ -130,15 +116,15 @@ class _Images:
         self._hardness = rng.normal(0, 0.55, n) + np.where(rng.random(n) < 0.05, 5, 0)
         self._noise = rng.normal(0, 1, n)
         self._taken_for = (self.labels + rng.integers(1, max(2, classes), (2, n))) % classes
-        self._stages = [int(dumps * share) for share in (0.4, 0.69, 0.87)]
+        self._stages = scale.stages
         self._common = set(rng.choice(np.arange(2, max(6, int(dumps * 0.4))), 4, replace=False).tolist())
         self._jumps = self._plan_jumps(classes, dumps)
 
     def lr(self, dump: int) -> float:
-        return 0.8 * 0.1 ** sum(dump > stage for stage in self._stages)
+        return 0.8 * 0.1 ** float(self._stages[dump])
 
     def step(self, dump: int) -> Predictions:
-        stage = sum(dump > at for at in self._stages)
+        stage = int(self._stages[dump])
         self._noise = 0.9 * self._noise + 0.44 * self._rng.normal(0, 1, len(self._noise))
         progress = 1 - np.exp(-dump / (self._speed * self._dumps))
         ability = self._ease + 1.4 * progress - 1.2 + 0.45 * stage * (stage > 0) - (0.8 if dump in self._common else 0)
@@ -162,47 +148,6 @@ class _Images:
                 length = int(self._rng.integers(3, max(4, dumps // 12)))
                 jumps[c, start : start + length] += self._rng.choice([-1.3, 0.9])
         return jumps
-
-
-class _Filters:
-    """The measures of every filter, dump after dump."""
-
-    def __init__(self, network: Network, scale: Scale, rng: np.random.Generator) -> None:
-        self._rng, self._network = rng, network
-        self._stages = [int(scale.dumps * share) for share in (0.4, 0.69, 0.87)]
-        fan_in = np.concatenate([np.full(layer.filters, layer.fan_in) for layer in network.layers])
-        self._fan_in = fan_in.astype(np.float32)
-        self._sd = np.sqrt(2 / self._fan_in) * rng.lognormal(0, 0.1, network.filters)
-        self._mean = np.zeros(network.filters)
-        self._activity = rng.lognormal(0, 0.5, network.filters)
-        self._activity[rng.choice(network.filters, max(1, network.filters // 500), replace=False)] = 0
-        self._of_class = rng.integers(0, network.filters, (scale.classes, 4))
-
-    def step(self, dump: int, jumped: npt.NDArray[np.int64]) -> dict[str, Floats]:
-        rng, count = self._rng, self._network.filters
-        rate = 0.2 * 0.35 ** sum(dump > at for at in self._stages)
-        change = rate * self._activity * rng.lognormal(0, 0.25, count)
-        change[self._of_class[jumped]] *= 6
-        self._mean += 0.02 * change * self._sd * rng.normal(-0.4, 1, count)
-        l2 = np.sqrt(self._fan_in) * np.hypot(self._sd, self._mean)
-        gradient = 0.01 * change / np.sqrt(self._fan_in)
-        columns = {
-            "sum": self._mean * self._fan_in, "mean": self._mean, "sd": self._sd,
-            "min": self._mean - 3 * self._sd, "max": self._mean + 3 * self._sd,
-            "l1": 0.8 * self._sd * self._fan_in, "l2": l2,
-            "grad_mean": 0.1 * gradient * rng.normal(0, 1, count), "grad_sd": gradient,
-            "grad_l2": gradient * np.sqrt(self._fan_in), "grad_max": 3 * gradient,
-            "cosine": 1 - change**2 / 2, "change": change, "update_ratio": 0.01 * change, "nonfinite": np.zeros(count),
-        }  # fmt: skip
-        if dump == 0:
-            for name in ("cosine", "change", "update_ratio"):
-                columns[name] = np.full(count, np.nan)
-        return {name: columns[name].astype(np.float32) for name in MEASURES}
-
-    def histograms(self) -> Histograms:
-        bins = [np.arange(3800, 4000, dtype=np.uint16)] * len(self._network.layers)
-        counts = [self._rng.integers(0, 500, 200).astype(np.uint32) for _ in self._network.layers]
-        return Histograms(bins, counts, bins, counts)
 
 
 def _write_samples(blobs: Blobs, scale: Scale, rng: np.random.Generator) -> None:
@@ -239,7 +184,7 @@ def main() -> None:
     parser.add_argument("--dumps", type=int, default=750)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--samples-per-class", type=int, default=50)
-    parser.add_argument("--small-network", action="store_true", help="5 layers instead of ResNet-50's 54")
+    parser.add_argument("--small-network", action="store_true", help="9 layers instead of ResNet-50's 54")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     if (Path(chosen.place) / "run.json").exists():

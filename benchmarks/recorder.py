@@ -25,7 +25,7 @@ from torch import nn
 from deeptracker.record.measures import Measured, Measurer
 from deeptracker.record.network import WeightedLayer, weighted_layers
 from deeptracker.record.recorder import Recorder
-from deeptracker.schema import MEASURES, Predictions
+from deeptracker.schema import Kernels, Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogWriter
 
@@ -129,12 +129,14 @@ def time_to_log(folder: Path, layers: tuple[WeightedLayer, ...], measured: Measu
         rng.random(SAMPLES).astype(np.float16),
         rng.exponential(size=SAMPLES).astype(np.float16),
     )
+    kernels = Kernels(0, rng.normal(size=(64, 3, 7, 7)).astype(np.float32))
     log, iteration = LogWriter(Blobs(folder / "run")), iter(range(10**9))
 
     def ours() -> None:
-        at, parts = next(iteration), ("predictions", "layers", "filters")
+        at, parts = next(iteration), ("predictions", "layers", "kernels", "filters")
         log.write_predictions(at, predictions, parts=parts)
         log.write_layers(at, measured.histograms, parts=parts)
+        log.write_kernels(at, kernels, parts=parts)
         log.write_filters(at, measured.measures, parts=parts)
 
     def npz() -> None:
@@ -150,7 +152,7 @@ def time_to_log(folder: Path, layers: tuple[WeightedLayer, ...], measured: Measu
 
     here = seconds(ours)
     size = sum(blob.size_bytes for blob in Blobs(folder / "run").list("log/")) / (REPEATS + 1)
-    print(f"one dump of the paper's scale on disk: {size / 1e6:.2f} MB, three files")
+    print(f"one dump of the paper's scale on disk: {size / 1e6:.2f} MB, four files")
     row("log: write and sync", here)
     row("np.savez: write and sync", seconds(npz), here, "of the log")
     time_tensorboard(folder / "tensorboard", layers, measured, predictions, here)

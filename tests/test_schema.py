@@ -9,7 +9,21 @@ import numpy as np
 import pytest
 
 from deeptracker.errors import FormatVersionError, LogFileError, UnknownNameError
-from deeptracker.schema import MEASURES, Branch, Graph, GraphNode, Layer, Network, Node, Predictions, RunInfo
+from deeptracker.schema import (
+    FILTER_DISTANCES,
+    FILTER_MEASURES,
+    MEASURES,
+    NODE_MEASURES,
+    Branch,
+    Graph,
+    GraphNode,
+    Kernels,
+    Layer,
+    Network,
+    Node,
+    Predictions,
+    RunInfo,
+)
 
 INFO = RunInfo(
     name="a run",
@@ -181,5 +195,22 @@ def test_the_arrays_of_predictions_must_be_of_one_length(field: str) -> None:
         Predictions(**{**arrays, field: np.zeros(4, np.float16)})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("layer", "values", "text"),
+    [
+        (-1, np.zeros((4, 3, 5, 5), np.float32), r"an index >= 0\. Got -1"),
+        (0, np.zeros((4, 3, 25), np.float32), r"Got float32 \(4, 3, 25\)"),
+        (0, np.zeros((4, 3, 5, 5)), "Got float64"),
+        (0, np.zeros((4, 3, 0, 5), np.float32), r"none of them 0\. Got float32 \(4, 3, 0, 5\)"),
+    ],
+)
+def test_kernels_check_themselves(layer: int, values: np.ndarray, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Kernels(layer, values)
+
+
 def test_measures_have_names_of_their_own() -> None:
-    assert len(set(MEASURES)) == len(MEASURES) == 15
+    assert len(set(MEASURES)) == len(MEASURES) == 17
+    assert len(set(NODE_MEASURES)) == len(NODE_MEASURES)
+    assert set(MEASURES) < set(FILTER_MEASURES) < set(NODE_MEASURES)
+    assert set(FILTER_DISTANCES) < set(FILTER_MEASURES)

@@ -3,9 +3,9 @@
 1. `RunInfo` is `run.json`: what a run is called, how it was configured, where it was resumed, how it ended.
 2. `Network` is `network.json`: the weighted layers in order, each with the place of its filters, the hierarchy of
    modules above them, and the graph of how data flows from one to the next.
-3. `Predictions` is what one validation says of every sample.
-4. `MEASURES` names what is recorded of each filter (the definitions are in docs/format.md), `QUANTILES` what the
-   histograms tell of a layer and of what lies above it.
+3. `Predictions` is what one validation says of every sample, `Kernels` the weights of the first convolution at a dump.
+4. `MEASURES` names what is recorded of each filter (the definitions are in docs/format.md), `DERIVED_MEASURES` what
+   follows from them when it is asked for, `QUANTILES` what the histograms tell of a layer and of what lies above it.
 
 Every value checks itself when made, so a reader of somebody else's file meets the error here, by name.
 """
@@ -26,9 +26,18 @@ FORMAT_VERSION = 1
 
 WEIGHT_MEASURES = ("sum", "mean", "sd", "min", "max", "l1", "l2")
 GRADIENT_MEASURES = ("grad_mean", "grad_sd", "grad_l2", "grad_max")
-STEP_MEASURES = ("cosine", "change", "update_ratio")
+STEP_MEASURES = ("cosine", "change", "change_l1", "euclidean", "update_ratio")
 MEASURES = (*WEIGHT_MEASURES, *GRADIENT_MEASURES, *STEP_MEASURES, "nonfinite")
-"""Names of the per-filter measures, float32 each, in the order of the columns on disk."""
+"""Names of the per-filter measures that are recorded, float32 each, in the order of the columns on disk."""
+
+DERIVED_MEASURES = ("cosine_distance",)
+"""Measures of a filter that are never on disk: `cosine_distance` is 1 - `cosine`."""
+
+FILTER_MEASURES = (*MEASURES, *DERIVED_MEASURES)
+"""All that may be asked of a filter."""
+
+FILTER_DISTANCES = ("change", "change_l1", "euclidean", "cosine_distance")
+"""Those of them that say how far a filter has moved since the dump before."""
 
 QUANTILES = {
     "weight_q1": 0.25,
@@ -40,6 +49,9 @@ QUANTILES = {
     "grad_q3": 0.75,
 }
 """Measures that a layer has, or anything above it, but no filter: shares of its weights or gradients."""
+
+NODE_MEASURES = (*FILTER_MEASURES, *QUANTILES)
+"""All that may be asked of a layer, or of anything above it."""
 
 HISTOGRAM_BINS = 1 << 14
 HISTOGRAM_DROPPED_BITS = 18
@@ -256,6 +268,25 @@ class Predictions:
             values = getattr(self, name)
             if values is not None and values.shape != (n,):
                 raise ValueError(f"{name} must have shape ({n},), as predicted has. Got {values.shape}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernels:
+    """The weights of the first convolution at one dump.
+
+    `layer` is its index in the network; `values` float32 (filters, channels, height, width), where NaN and infinities
+    are what training made of a weight. Height and width of convolutions in 1 and 3 dimensions: docs/format.md.
+    """
+
+    layer: int
+    values: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.layer < 0:
+            raise ValueError(f"layer must be an index >= 0. Got {self.layer}.")
+        if self.values.ndim != 4 or self.values.dtype != np.float32 or not self.values.size:
+            got = f"{self.values.dtype} {self.values.shape}"
+            raise ValueError(f"values must be float32 (filters, channels, height, width), none of them 0. Got {got}.")
 
 
 def parse_document(data: bytes, kind: str, *, place: str) -> dict[str, Any]:

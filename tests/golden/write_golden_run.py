@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deeptracker.schema import MEASURES, Branch, Layer, Network, Node, Predictions, RunInfo
+from deeptracker.schema import MEASURES, STEP_MEASURES, Branch, Kernels, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
 from deeptracker.store.listing import KINDS
@@ -83,7 +83,7 @@ def _write_dump(log: LogWriter, iteration: int, rng: np.random.Generator, *, wid
     count = NETWORK.filters
     measures = {name: (rng.normal(size=count) * 10.0 ** rng.integers(-6, 6)).astype(np.float32) for name in MEASURES}
     if iteration == 0:
-        for name in ("cosine", "change", "update_ratio"):
+        for name in STEP_MEASURES:
             measures[name][:] = np.nan
     measures["grad_max"][-1] = np.inf
     layers = [np.sort(rng.choice(1 << 14, n, replace=False)).astype(np.uint16) for n in (5, 0, 3)]
@@ -91,9 +91,12 @@ def _write_dump(log: LogWriter, iteration: int, rng: np.random.Generator, *, wid
     histograms = Histograms(layers, counts, layers[::-1], counts[::-1])
     log.write_predictions(iteration, predictions, parts=KINDS)
     log.write_layers(iteration, histograms, parts=KINDS)
+    kernels = Kernels(0, rng.normal(size=(3, 1, 3, 3)).astype(np.float32))
+    log.write_kernels(iteration, kernels, parts=KINDS)
     log.write_filters(iteration, measures, parts=KINDS)
     _last_written.update(
         predictions=_lists(predictions),
+        kernels=kernels.values.tolist(),
         filters={name: values.tolist() for name, values in measures.items()},
         layers={
             name: [row.tolist() for row in getattr(histograms, name)]

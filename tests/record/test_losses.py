@@ -156,9 +156,9 @@ def test_an_error_while_measuring_costs_the_measures_of_that_dump(
     reader = LogReader(Blobs(tmp_path / "run"))
     assert reader.info.lost == ("measures at iteration 1: ZeroDivisionError: division by zero",)
     assert [sorted(dump.paths) for dump in reader.dumps[:3]] == [
-        ["filters", "layers", "predictions"],
-        ["predictions"],
-        ["filters", "layers", "predictions"],
+        ["filters", "kernels", "layers", "predictions"],
+        ["kernels", "predictions"],
+        ["filters", "kernels", "layers", "predictions"],
     ]
 
 
@@ -180,7 +180,7 @@ def test_a_failing_evaluation_costs_the_predictions_and_restores_the_model(
     assert all(module.training for module in model.modules())
     recorder.close()
     reader = LogReader(Blobs(tmp_path / "run"))
-    assert [len(dump.paths) for dump in reader.dumps] == [3, 2, 2, 2]
+    assert [len(dump.paths) for dump in reader.dumps] == [4, 3, 3, 3]
     assert reader.info.lost == ("predictions at iterations 1, 2, 3: RuntimeError: out of memory",)
 
 

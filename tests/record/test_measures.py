@@ -12,7 +12,7 @@ from torch import nn
 from deeptracker.record import histograms, measures
 from deeptracker.record.measures import Measured, Measurer
 from deeptracker.record.network import weighted_layers
-from deeptracker.schema import MEASURES
+from deeptracker.schema import MEASURES, STEP_MEASURES
 
 MODULES: dict[str, Any] = {
     "conv1d": lambda: nn.Conv1d(4, 6, 5),
@@ -56,9 +56,12 @@ def literal(w: Any, g: Any, p: Any, b: Any) -> dict[str, float]:
             "l2": np.sqrt((w**2).sum()),
         }
         norm = {name: np.sqrt((x**2).sum()) for name, x in (("w", w), ("p", p), ("b", b)) if x is not None}
-        out["cosine"] = out["change"] = out["update_ratio"] = undefined
+        out |= dict.fromkeys(STEP_MEASURES, undefined)
+        if p is not None:
+            out["euclidean"] = np.sqrt(((w - p) ** 2).sum())
         if p is not None and norm["p"] > 0:
-            out["change"] = np.sqrt(((w - p) ** 2).sum()) / norm["p"]
+            out["change"] = out["euclidean"] / norm["p"]
+            out["change_l1"] = np.abs(w - p).sum() / np.abs(p).sum()
             out["cosine"] = (w * p).sum() / (norm["w"] * norm["p"]) if norm["w"] > 0 else undefined
         if b is not None and norm["b"] > 0:
             out["update_ratio"] = np.sqrt(((w - b) ** 2).sum()) / norm["b"]
@@ -186,8 +189,38 @@ def test_zero_weights_have_no_cosine_and_no_relative_change() -> None:
     measurer.after_step()
     measurer.before_step()
     found = measurer.after_step().measures
-    assert np.isnan([found[name][0] for name in ("cosine", "change", "update_ratio")]).all()
-    assert [found[name][1] for name in ("cosine", "change", "update_ratio")] == pytest.approx([1, 0, 0])
+    relative = ("cosine", "change", "change_l1", "update_ratio")
+    assert np.isnan([found[name][0] for name in relative]).all()
+    assert [found[name][1] for name in relative] == pytest.approx([1, 0, 0, 0])
+    assert found["euclidean"].tolist() == [0, 0]
+
+
+def test_weights_that_were_all_zero_have_moved_by_a_distance_but_by_no_share() -> None:
+    module = nn.Linear(4, 2)
+    with torch.no_grad():
+        module.weight.zero_()
+    measurer = Measurer(weighted_layers(module))
+    measurer.after_step()
+    with torch.no_grad():
+        module.weight[0] = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    found = measurer.after_step().measures
+    assert found["euclidean"].tolist() == [2, 0]
+    assert np.isnan([found["change"], found["change_l1"]]).all()
+
+
+def test_how_far_weights_moved_is_unknown_at_the_first_dump_and_known_after_one_that_was_remembered() -> None:
+    moves = ("cosine", "change", "change_l1", "euclidean")
+    module = nn.Linear(4, 2)
+    first = Measurer(weighted_layers(module)).after_step().measures
+    assert np.isnan([first[name] for name in moves]).all()
+    resumed = Measurer(weighted_layers(module))
+    resumed.remember()
+    before = module.weight.detach().double().numpy()
+    with torch.no_grad():
+        module.weight.add_(torch.tensor([[0.5, 0, 0, 0], [0, 0, -0.25, 0]]))
+    found = resumed.after_step().measures
+    np.testing.assert_allclose(found["change_l1"], [0.5, 0.25] / np.abs(before).sum(1), 1e-6)
+    np.testing.assert_allclose(found["euclidean"], [0.5, 0.25], 1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e15])
@@ -206,6 +239,12 @@ def test_tiny_and_huge_weights_keep_their_norms(size: float) -> None:
     np.testing.assert_allclose(found["sd"], w.std(1), 1e-5)
     np.testing.assert_allclose(found["grad_l2"], np.sqrt((g**2).sum(1)), 1e-6)
     np.testing.assert_allclose(found["cosine"], 1, 1e-6)
+    with torch.no_grad():
+        module.weight.mul_(1.5)
+    found = measurer.after_step().measures
+    np.testing.assert_allclose(found["change"], 0.5, 1e-6)
+    np.testing.assert_allclose(found["change_l1"], 0.5, 1e-6)
+    np.testing.assert_allclose(found["euclidean"], np.sqrt((w**2).sum(1)) / 2, 1e-6)
 
 
 def test_the_deviation_of_weights_far_from_zero_is_not_lost_in_their_mean() -> None:

@@ -98,6 +98,8 @@ def test_step_measures_are_those_of_weights_captured_by_hand(tmp_path: Path) -> 
                 expected = {
                     "update_ratio": (at_dump - before).norm(dim=1) / before.norm(dim=1),
                     "change": (at_dump - expected_previous).norm(dim=1) / expected_previous.norm(dim=1),
+                    "change_l1": (at_dump - expected_previous).abs().sum(1) / expected_previous.abs().sum(1),
+                    "euclidean": (at_dump - expected_previous).norm(dim=1),
                     "cosine": torch.cosine_similarity(at_dump, expected_previous, dim=1),
                     "grad_l2": gradient.norm(dim=1),
                     "grad_max": gradient.amax(1),
@@ -147,7 +149,7 @@ def test_validate_records_at_any_iteration_but_only_once(tmp_path: Path) -> None
         assert recorder.validate() == error
     reader = read(tmp_path / "run")
     assert [(dump.iteration, sorted(dump.paths)) for dump in reader.dumps] == [
-        (0, ["filters", "layers", "predictions"]),
+        (0, ["filters", "kernels", "layers", "predictions"]),
         (1, ["predictions"]),
     ]
 

@@ -121,3 +121,42 @@ def test_an_object_store_is_used_through_its_url() -> None:
     assert paths(blobs, "log/", after="log/a") == ["log/b"]
     assert read_or_none(blobs, "absent") is None
     assert not blobs.exists("absent")
+
+
+@pytest.mark.parametrize("place", ["folder", "memory://"])
+def test_a_view_shows_the_bytes_of_a_file(tmp_path: Path, place: str) -> None:
+    blobs = Blobs(place if "://" in place else tmp_path / place)
+    blobs.put("log/a", b"some bytes")
+    blobs.put("empty", b"")
+    blobs.put("large", b"some bytes" * 100_000)
+    assert blobs.view("log/a").to_pybytes() == b"some bytes"
+    assert blobs.view("empty").size == 0
+    assert blobs.view("large").to_pybytes() == b"some bytes" * 100_000
+    with pytest.raises(FileNotFoundError):
+        blobs.view("log/b")
+
+
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: Blobs(path.parent).put(path.name, b"new")])
+def test_a_view_stays_as_it_was_when_the_file_is_removed_or_replaced(tmp_path: Path, change) -> None:  # type: ignore[no-untyped-def]
+    blobs = Blobs(tmp_path)
+    blobs.put("a", b"old" * 100_000)
+    view = blobs.view("a")
+    change(tmp_path / "a")
+    assert view.to_pybytes() == b"old" * 100_000
+
+
+def test_a_file_that_cannot_be_mapped_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs = Blobs(tmp_path)
+    data = b"some bytes" * 10_000
+    blobs.put("a", data)
+
+    def refused(_: str) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(module.pa, "memory_map", refused)
+    assert blobs.view("a").to_pybytes() == data
+
+
+def test_only_where_reading_means_waiting_are_several_files_read_at_a_time(tmp_path: Path) -> None:
+    assert Blobs(tmp_path).readers == 1
+    assert Blobs("memory://").readers > 1

@@ -15,6 +15,7 @@ COLUMNS: dict[str, Any] = {
     "change": np.linspace(-1, 1, 5, dtype=np.float32),
     "probability": np.array([0, 0.25, 0.5, np.nan, 1], np.float16),
     "bins": pa.array([[1, 2], [], [3], [4], [5]], pa.list_(pa.uint16())),
+    "kernel": pa.array([[0.5, -2.0], [1.0, 3.0], [0.0, 1.5], [2.0, 0.25], [1e-30, -1.0]], pa.list_(pa.float32())),
     "picture": pa.array([b"x", b"", b"yy", b"z", b"1"]),
     "name": pa.array(list("abcde")),
 }
@@ -64,6 +65,23 @@ def test_no_changed_bytes_end_the_process_or_give_another_answer() -> None:
             if name != "probability":  # NaN is not equal to itself
                 assert back.arrays[name].equals(array)
         assert back.metadata == expected.metadata
+
+
+def test_a_column_with_a_damaged_name_is_not_taken_for_one_that_was_never_written() -> None:
+    renamed = data().replace(b"change\x00", b"chance\x00")
+    for only in (None, ["change"], ["probability"]):
+        with pytest.raises(LogFileError, match="must have a column 'change'"):
+            decode_columns(renamed, "filters", place="x", only=only)
+
+
+def test_a_column_of_a_type_that_is_never_written_is_named() -> None:
+    ours = pa.ipc.open_file(data()).schema
+    sink = pa.BufferOutputStream()
+    schema = pa.schema([("change", pa.bool_()), *(ours.field(name) for name in ours.names[1:])], ours.metadata)
+    with pa.ipc.new_file(sink, schema) as writer:
+        writer.write_table(pa.table({**COLUMNS, "change": pa.array([True] * 5)}, schema))
+    with pytest.raises(LogFileError, match=r"x must be whole\. It is cut short or damaged"):
+        decode_columns(bytes(sink.getvalue()), "filters", place="x")
 
 
 def test_somebody_elses_arrow_file_is_told_from_ours() -> None:

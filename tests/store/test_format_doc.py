@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from deeptracker.schema import (
+    DERIVED_MEASURES,
     FORMAT_VERSION,
     HISTOGRAM_BINS,
     HISTOGRAM_DROPPED_BITS,
@@ -23,6 +24,7 @@ from deeptracker.schema import (
     Branch,
     Graph,
     GraphNode,
+    Kernels,
     Layer,
     Network,
     Node,
@@ -40,6 +42,7 @@ NAMED = set(re.findall(r"`([^`\n]+)`", DOCUMENT)) | set(re.findall(r"\"(\w+)\"",
 TYPE_NAMES = {
     "halffloat": "float16", "float": "float32", "double": "float64",
     "list<item: uint16>": "list of uint16", "list<item: uint32>": "list of uint32",
+    "list<item: float>": "list of float32",
 }  # fmt: skip
 
 
@@ -52,6 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
     log.write_predictions(1, Predictions(np.zeros(2, np.int16), half, half, np.arange(2, dtype=np.int32)))
     bins, counts = [np.array([1], np.uint16)], [np.array([1], np.uint32)]
     log.write_layers(1, Histograms(bins, counts, bins, counts))
+    log.write_kernels(1, Kernels(0, np.array([[[[0.5, -1.0]]], [[[1e-30, 3.0]]]], np.float32)))
     log.write_filters(1, {name: np.zeros(2, np.float32) for name in MEASURES})
     log.write_scalars(np.array([1]), {"lr": np.zeros(1)})
     samples.write_samples(blobs, ["a", "b"], np.array([0, 1]), classes=2, pictures=[b"x", b"y"])
@@ -78,7 +82,7 @@ def test_the_version_and_the_kinds_are_named(files: dict[str, pa.Table]) -> None
 
 def test_every_column_is_named_with_its_type(files: dict[str, pa.Table]) -> None:
     rows = [[cell.strip() for cell in line.split("|")] for line in DOCUMENT.splitlines() if line.startswith("|")]
-    for kind in ("predictions", "layers", "labels", "pictures"):
+    for kind in ("predictions", "layers", "kernels", "labels", "pictures"):
         for field in files[kind].schema:
             expected = TYPE_NAMES.get(str(field.type), str(field.type))
             assert any(f"`{field.name}`" in row and any(cell.startswith(expected) for cell in row) for row in rows), (
@@ -99,6 +103,14 @@ def test_everything_in_the_metadata_is_named(files: dict[str, pa.Table]) -> None
 def test_every_measure_is_defined() -> None:
     table = DOCUMENT.split("## Measures")[1]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*MEASURES, *QUANTILES]
+    assert set(DERIVED_MEASURES) <= set(re.findall(r"`(\w+)`", table))
+
+
+def test_the_kernels_that_are_recorded_are_as_written() -> None:
+    pytest.importorskip("torch")
+    from deeptracker.record.kernels import MOST_WEIGHTS
+
+    assert f"at most {MOST_WEIGHTS:,} weights" in DOCUMENT
 
 
 def test_every_kind_of_node_is_named() -> None:
@@ -119,7 +131,11 @@ def test_checksums_are_as_the_document_tells(files: dict[str, pa.Table]) -> None
 
 
 def test_checksums_of_lists_and_texts_of_uneven_lengths_are_too() -> None:
-    columns = {"l": pa.array([[1], [], [2, 3]], pa.list_(pa.uint16())), "s": pa.array(["", "ä", "xyz"])}
+    columns = {
+        "l": pa.array([[1], [], [2, 3]], pa.list_(pa.uint16())),
+        "f": pa.array([[], [0.5, 3.0], [-1.0]], pa.list_(pa.float32())),
+        "s": pa.array(["", "ä", "xyz"]),
+    }
     table = pa.ipc.open_file(encode_columns("filters", columns)).read_all()
     for name in columns:
         assert told_crc32(table.column(name).combine_chunks()) == about(table)["crc32"][name]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from deeptracker.errors import FormatVersionError, LogFileError, RunNotFoundError
-from deeptracker.schema import MEASURES, Branch, Layer, Network, Node, Predictions, RunInfo
+from deeptracker.schema import MEASURES, Branch, Kernels, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store import columns
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
@@ -41,6 +41,10 @@ def histograms(value: int) -> Histograms:
     )
 
 
+def kernels(value: float) -> Kernels:
+    return Kernels(0, np.full((2, 1, 3, 3), value, np.float32))
+
+
 def write_dump(log: LogWriter, iteration: int, value: int | None = None, kinds: tuple[str, ...] = KINDS) -> None:
     """Files of some kinds of a dump that has all; every number in them is `value`."""
     value = iteration if value is None else value
@@ -48,6 +52,8 @@ def write_dump(log: LogWriter, iteration: int, value: int | None = None, kinds: 
         log.write_predictions(iteration, predictions(value), parts=KINDS)
     if "layers" in kinds:
         log.write_layers(iteration, histograms(value), parts=KINDS)
+    if "kernels" in kinds:
+        log.write_kernels(iteration, kernels(value), parts=KINDS)
     if "filters" in kinds:
         log.write_filters(iteration, {name: np.full(FILTERS, value, np.float32) for name in MEASURES}, parts=KINDS)
 
@@ -92,6 +98,9 @@ def test_a_dump_comes_back_as_it_was_written(tmp_path: Path, place: str) -> None
                         rng.random(SAMPLES).astype(np.float16))  # fmt: skip
     log.write_predictions(1600, given, parts=KINDS)
     log.write_layers(1600, histograms(7), parts=KINDS)
+    first = Kernels(0, rng.normal(size=(2, 1, 3, 3)).astype(np.float32))
+    first.values[1, 0, 2] = np.nan, np.inf, -np.inf
+    log.write_kernels(1600, first, parts=KINDS)
     log.write_filters(1600, measures, parts=KINDS)
     read = LogReader(blobs)
     assert read.info == info()
@@ -110,6 +119,10 @@ def test_a_dump_comes_back_as_it_was_written(tmp_path: Path, place: str) -> None
         for found, expected in zip(getattr(read.histograms(dump), name), getattr(histograms(7), name), strict=True):
             np.testing.assert_array_equal(found, expected)
             assert found.dtype == expected.dtype
+    of_first = read.kernels(dump)
+    assert of_first is not None
+    assert of_first.layer == 0
+    np.testing.assert_array_equal(of_first.values, first.values)
     assert read.check() == []
     assert read.size_bytes == sum(blob.size_bytes for blob in blobs.list("log/"))
 
@@ -133,7 +146,7 @@ def test_refresh_tells_whether_anything_is_new(tmp_path: Path) -> None:
     assert read.info.state == "finished"
 
 
-@pytest.mark.parametrize("kinds", [KINDS[:1], KINDS[:2], KINDS[1:2], KINDS[2:]])
+@pytest.mark.parametrize("kinds", [KINDS[:1], KINDS[:2], KINDS[:3], KINDS[1:2], KINDS[2:3], KINDS[2:]])
 def test_a_dump_counts_once_all_its_parts_are_there(tmp_path: Path, kinds: tuple[str, ...]) -> None:
     blobs, log = begun(tmp_path)
     write_dump(log, 0)
@@ -156,9 +169,9 @@ def test_a_dump_left_unfinished_is_named_and_counts_once_a_later_one_does(tmp_pa
         "the recorder was stopped while writing it, or writes it now."
     ] * 2
     assert "iteration 10 of" in read.problems[0]
-    assert "has no filters and no layers" in read.problems[0]
+    assert "has no filters and no kernels and no layers" in read.problems[0]
     assert "iteration 20 of" in read.problems[1]
-    assert "has no filters:" in read.problems[1]
+    assert "has no filters and no kernels:" in read.problems[1]
     assert read.predictions(read.dumps[1], SAMPLES).predicted[0] == 10
     with pytest.raises(LogFileError, match=r"the dump at iteration 10 of .* has no filters"):
         read.filters(read.dumps[1])
@@ -169,6 +182,26 @@ def test_a_dump_need_not_have_what_its_run_does_not_record(tmp_path: Path) -> No
     log.write_filters(5, {name: np.zeros(FILTERS, np.float32) for name in MEASURES})
     read = LogReader(blobs)
     assert shown(read) == [(5, 0)]
+    assert read.kernels(read.dumps[0]) is None
+    assert read.check() == []
+
+
+@pytest.mark.parametrize("has_network", [True, False])
+def test_a_measure_that_is_newer_than_its_file_is_unknown_for_every_filter(tmp_path: Path, has_network: bool) -> None:
+    blobs, log = begun(tmp_path)
+    if not has_network:
+        os.remove(tmp_path / "network.json")
+    write_dump(log, 10)
+    older = {name: np.arange(FILTERS, dtype=np.float32) for name in MEASURES if name not in ("change_l1", "euclidean")}
+    blobs.put("log/filters/000000000000.arrow", encode_columns("filters", older, iteration=0, parts=["filters"]))
+    read = LogReader(blobs)
+    found = read.filters(read.dumps[0])
+    assert list(found) == list(MEASURES)
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, older.get(name, np.full(FILTERS, np.nan, np.float32)))
+        assert values.dtype == np.float32
+    over_time = [read.filters(dump, ["euclidean"])["euclidean"].tolist() for dump in read.dumps]
+    np.testing.assert_array_equal(over_time, [[np.nan] * FILTERS, [10] * FILTERS])
     assert read.check() == []
 
 
@@ -394,7 +427,12 @@ def test_a_damaged_dump_file_is_named_and_the_others_stay_readable(tmp_path: Pat
         blobs.put(path, DAMAGES[damage](whole))
     read = LogReader(blobs)
     assert shown(read) == [(0, 0), (10, 0), (20, 0)]
-    calls = {"predictions": lambda d: read.predictions(d, SAMPLES), "layers": read.histograms, "filters": read.filters}
+    calls = {
+        "predictions": lambda d: read.predictions(d, SAMPLES),
+        "layers": read.histograms,
+        "kernels": read.kernels,
+        "filters": read.filters,
+    }
     with pytest.raises(LogFileError, match=path):
         calls[kind](read.dumps[1])
     for dump in (read.dumps[0], read.dumps[2]):
@@ -436,7 +474,7 @@ def test_a_dump_file_of_a_later_version_is_named(tmp_path: Path, monkeypatch: py
     with pytest.raises(FormatVersionError, match=r"000000000010\.arrow has format version 2"):
         read.filters(read.dumps[1])
     assert value_at(read, read.dumps[2]) == 20
-    assert len(LogReader(blobs).check()) == 3
+    assert len(LogReader(blobs).check()) == len(KINDS)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "empty", "foreign", "future"])
@@ -509,7 +547,7 @@ def test_a_file_removed_after_it_was_listed_is_named(tmp_path: Path) -> None:
 WRITER = """
 import sys
 import numpy as np
-from deeptracker.schema import MEASURES, Branch, Predictions, RunInfo
+from deeptracker.schema import MEASURES, Branch, Kernels, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.listing import KINDS
 from deeptracker.store.log import Histograms, LogWriter
@@ -523,6 +561,7 @@ for i in range(int(sys.argv[2])):
     bins = [np.full(100, i, np.uint16)]
     counts = [np.full(100, i, np.uint32)]
     log.write_layers(i, Histograms(bins, counts, bins, counts), parts=KINDS)
+    log.write_kernels(i, Kernels(0, np.full((64, 3, 7, 7), i, np.float32)), parts=KINDS)
     log.write_filters(i, {name: np.full(3000, i, np.float32) for name in MEASURES}, parts=KINDS)
     log.write_scalars(np.array([i]), {"loss": np.array([float(i)])})
 """
@@ -544,6 +583,9 @@ def assert_whole(read: LogReader, dump: DumpFiles) -> None:
     assert set(dump.paths) == set(KINDS)
     assert (read.predictions(dump, 5000).predicted == i).all()
     assert (read.histograms(dump).weight_counts[0] == i).all()
+    first = read.kernels(dump)
+    assert first is not None
+    assert (first.values == i).all()
     for values in read.filters(dump).values():
         assert values.shape == (3000,)
         assert (values == i).all()

@@ -89,10 +89,10 @@ class Measurer:
             with _without_autocast(rows):
                 for part in _blocks(rows):
                     block, out = _as_float(rows[part]), self._out[index][:, part]
-                    norm = _measure_weights(block, out)
+                    sizes = _measure_weights(block, out)
                     if before is not None:
                         _measure_update(block, _as_float(before[index][part]), out)
-                    _compare(block, norm, now[index], part, out, known=previous is not None)
+                    _compare(block, sizes, now[index], part, out, known=previous is not None)
                     now[index].rows[part] = rows[part]
                     self._counts[index][_WEIGHT] += histograms.count(block)
         self._previous = now
@@ -119,23 +119,35 @@ class Measurer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sizes:
+    """How large each row is: Σ |w| and ‖w‖."""
+
+    l1: torch.Tensor
+    l2: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class _Previous:
-    """A layer's weights at the dump before, as rows, and their norms."""
+    """A layer's weights at the dump before, as rows, and how large they were."""
 
     rows: torch.Tensor
-    norms: torch.Tensor
+    sizes: _Sizes
 
     @classmethod
     def empty(cls, rows: torch.Tensor) -> _Previous:
-        return cls(torch.empty(rows.shape, dtype=rows.dtype, device=rows.device), _norms_of(rows))
+        return cls(torch.empty(rows.shape, dtype=rows.dtype, device=rows.device), _unknown_sizes(rows))
 
     @classmethod
     def of(cls, layer: WeightedLayer) -> _Previous:
         rows = _copied_rows(layer)
-        previous = cls(rows, _norms_of(rows))
+        previous = cls(rows, _unknown_sizes(rows))
         for part in _blocks(rows):
-            previous.norms[part] = _norm(_as_float(rows[part]))
+            block = _as_float(rows[part])
+            previous.keep(part, _Sizes(_total(block.abs()), _norm(block)))
         return previous
+
+    def keep(self, part: slice, sizes: _Sizes) -> None:
+        self.sizes.l1[part], self.sizes.l2[part] = sizes.l1, sizes.l2
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +163,7 @@ class _Spread:
     @classmethod
     def of(cls, block: torch.Tensor) -> _Spread:
         n = block.shape[1]
-        total = block.sum(1, dtype=_precise(block))
+        total = _total(block)
         mean = total / n
         centre = mean.to(block.dtype)
         squares = _norm(block - centre[:, None]).square()
@@ -170,12 +182,13 @@ def _measure_gradient(block: torch.Tensor, out: torch.Tensor) -> None:
     out[_ROW["nonfinite"]] += spread.nonfinite
 
 
-def _measure_weights(block: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+def _measure_weights(block: torch.Tensor, out: torch.Tensor) -> _Sizes:
     spread = _Spread.of(block)
-    _store(out, sum=spread.total, mean=spread.mean, sd=spread.sd, l2=spread.norm)
-    _store(out, min=block.amin(1), max=block.amax(1), l1=block.abs().sum(1))
+    sizes = _Sizes(_total(block.abs()), spread.norm)
+    _store(out, sum=spread.total, mean=spread.mean, sd=spread.sd, l1=sizes.l1, l2=sizes.l2)
+    _store(out, min=block.amin(1), max=block.amax(1))
     out[_ROW["nonfinite"]] += spread.nonfinite
-    return spread.norm
+    return sizes
 
 
 def _measure_update(block: torch.Tensor, before: torch.Tensor, out: torch.Tensor) -> None:
@@ -183,16 +196,18 @@ def _measure_update(block: torch.Tensor, before: torch.Tensor, out: torch.Tensor
 
 
 def _compare(
-    block: torch.Tensor, norm: torch.Tensor, previous: _Previous, part: slice, out: torch.Tensor, *, known: bool
+    block: torch.Tensor, sizes: _Sizes, previous: _Previous, part: slice, out: torch.Tensor, *, known: bool
 ) -> None:
     if known:
-        norm_before = previous.norms[part]
-        moved = _norm(block - _as_float(previous.rows[part]))
+        norm, norm_before, l1_before = sizes.l2, previous.sizes.l2[part], previous.sizes.l1[part]
+        difference = block - _as_float(previous.rows[part])
+        moved = _norm(difference)
         # Divided before multiplied: squares of the norms of dying filters would leave the range.
         change = _ratio(moved, norm_before)
         cosine = (_ratio(norm, norm_before) + _ratio(norm_before, norm) - change * _ratio(moved, norm)) / 2
-        _store(out, change=change, cosine=cosine.clamp(-1, 1))
-    previous.norms[part] = norm
+        _store(out, cosine=cosine.clamp(-1, 1), change=change, euclidean=moved)
+        _store(out, change_l1=_ratio(_total(difference.abs_()), l1_before))
+    previous.keep(part, sizes)
 
 
 def _store(out: torch.Tensor, **measures: torch.Tensor) -> None:
@@ -202,6 +217,10 @@ def _store(out: torch.Tensor, **measures: torch.Tensor) -> None:
 
 def _ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
     return torch.where(denominator > 0, numerator / denominator, math.nan)
+
+
+def _total(block: torch.Tensor) -> torch.Tensor:
+    return block.sum(1, dtype=_precise(block))
 
 
 def _norm(block: torch.Tensor) -> torch.Tensor:
@@ -230,8 +249,9 @@ def _copied_rows(layer: WeightedLayer) -> torch.Tensor:
     return rows.clone() if rows.data_ptr() == weight.data_ptr() else rows
 
 
-def _norms_of(rows: torch.Tensor) -> torch.Tensor:
-    return torch.full((len(rows),), math.nan, dtype=_precise(rows), device=rows.device)
+def _unknown_sizes(rows: torch.Tensor) -> _Sizes:
+    nan = torch.full((2, len(rows)), math.nan, dtype=_precise(rows), device=rows.device)
+    return _Sizes(nan[0], nan[1])
 
 
 def _on_device_of(layer: WeightedLayer, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:

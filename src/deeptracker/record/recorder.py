@@ -24,10 +24,12 @@ from torch import nn
 
 from deeptracker.record import scalars as scalar_rows
 from deeptracker.record.beginning import begin
+from deeptracker.record.dump import Dump
 from deeptracker.record.evaluations import Evaluations
 from deeptracker.record.graph import network_of
+from deeptracker.record.kernels import FirstConvolution
 from deeptracker.record.losses import RUN_FILE, Losses
-from deeptracker.record.measures import Measured, Measurer
+from deeptracker.record.measures import Measurer
 from deeptracker.record.network import arranged, unwrap, weighted_layers
 from deeptracker.record.scalars import Scalars
 from deeptracker.record.schedule import as_schedule
@@ -101,7 +103,9 @@ class Recorder:
         self._info, self._log = begun.info, begun.log
         self.iteration = begun.iteration
         self._losses = Losses(begun.info.lost, strict=strict)
-        self._measurer = Measurer(arranged(layers, network))
+        ordered = arranged(layers, network)
+        self._measurer = Measurer(ordered)
+        self._convolution = FirstConvolution.of(ordered)
         self._scalars = Scalars()
         self._writer = Writer()
         self._step_ended = time.perf_counter()
@@ -151,7 +155,7 @@ class Recorder:
         if self._validated is None or self._validated[0] != self.iteration:
             with self._guard("predictions"):
                 self._check_open()
-                self._write_dump(None, self._evaluate())
+                self._write_dump(Dump(self.iteration, predictions=self._evaluate()))
             self._tell_pictures()
         return self._validated[1] if self._validated and self._validated[0] == self.iteration else float("nan")
 
@@ -225,14 +229,17 @@ class Recorder:
         self._step_ended = time.perf_counter()
 
     def _dump(self) -> None:
-        measured = predictions = None
+        measured = kernels = predictions = None
         if self._has_measures:
             with self._guard("measures"), self._timed("measure"):
                 measured = self._measurer.after_step()
+        if self._convolution is not None:
+            with self._guard("kernels"), self._timed("measure"):
+                kernels = self._convolution.kernels()
         if self._evaluations.has_data:
             with self._guard("predictions"):
                 predictions = self._evaluate()
-        self._write_dump(measured, predictions)
+        self._write_dump(Dump(self.iteration, measured, kernels, predictions))
         self._tell_pictures()
         self._dumps += 1
 
@@ -249,21 +256,11 @@ class Recorder:
         if error is not None:
             self._lose(Failure("pictures", self.iteration, error))
 
-    def _write_dump(self, measured: Measured | None, predictions: Predictions | None) -> None:
-        iteration, log, evaluations, blobs = self.iteration, self._log, self._evaluations, self._blobs
-        parts = (["predictions"] if predictions else []) + (["layers", "filters"] if measured else [])
-
-        def write() -> None:
-            if predictions is not None:
-                evaluations.write_samples(blobs)
-                log.write_predictions(iteration, predictions, parts=parts)
-            if measured is not None:
-                log.write_layers(iteration, measured.histograms, parts=parts)
-                log.write_filters(iteration, measured.measures, parts=parts)
-
-        self._write_scalars(before=iteration)
-        if parts:
-            self._writer.submit("dump" if measured else "predictions", iteration, write)
+    def _write_dump(self, dump: Dump) -> None:
+        self._write_scalars(before=dump.iteration)
+        if dump.parts:
+            what = "predictions" if dump.parts == ("predictions",) else "dump"
+            self._writer.submit(what, dump.iteration, partial(_write, self._log, self._evaluations, self._blobs, dump))
         if not self._losses.are_told:
             self._write_info()
 
@@ -272,7 +269,8 @@ class Recorder:
         if self._evaluations.has_collected:
             with self._guard("predictions"):
                 iteration, predictions = self._evaluations.take_collected()
-                write = partial(_write_predictions, self._log, self._evaluations, self._blobs, iteration, predictions)
+                dump = Dump(iteration, predictions=predictions)
+                write = partial(_write, self._log, self._evaluations, self._blobs, dump)
                 self._writer.submit("predictions", iteration, write)
             self._tell_pictures()
             unknown, self._evaluations.unknown = self._evaluations.unknown, 0
@@ -353,11 +351,10 @@ class Recorder:
             raise ValueError("a recorder must be open to record. It has been closed.")
 
 
-def _write_predictions(
-    log: LogWriter, evaluations: Evaluations, blobs: Blobs, iteration: int, predictions: Predictions
-) -> None:
-    evaluations.write_samples(blobs)
-    log.write_predictions(iteration, predictions)
+def _write(log: LogWriter, evaluations: Evaluations, blobs: Blobs, dump: Dump) -> None:
+    if dump.predictions is not None:
+        evaluations.write_samples(blobs)
+    dump.write(log)
 
 
 def _drain(writer: Writer, scalars: Scalars, evaluations: Evaluations, log: LogWriter, blobs: Blobs) -> None:
@@ -369,8 +366,8 @@ def _drain(writer: Writer, scalars: Scalars, evaluations: Evaluations, log: LogW
         writer.submit("scalars", max(rows), partial(scalar_rows.write, log, rows))
     if evaluations.has_collected:
         iteration, predictions = evaluations.take_collected()
-        write = partial(_write_predictions, log, evaluations, blobs, iteration, predictions)
-        writer.submit("predictions", iteration, write)
+        dump = Dump(iteration, predictions=predictions)
+        writer.submit("predictions", iteration, partial(_write, log, evaluations, blobs, dump))
     writer.close(timeout_seconds=DRAIN_SECONDS)
 
 

@@ -1,9 +1,10 @@
 """Where do the bytes of a run lie, and how is a file made complete or absent?
 
 1. A place is a local folder or an object-store URL (`s3://`, `gs://`, `az://`); obstore reads and lists all of them.
-2. `put` on an object store is one PUT. On a local folder it is: temporary name, flush, fsync, rename, fsync of the
+2. `view` maps a local file into memory, so that of a file of many columns only the pages of the column wanted are read.
+3. `put` on an object store is one PUT. On a local folder it is: temporary name, flush, fsync, rename, fsync of the
    folder. (obstore's own local `put` renames too, but never fsyncs: after a power loss the file could be empty.)
-3. Temporary names begin with a dot and are never listed.
+4. Temporary names begin with a dot and are never listed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
 from obstore.store import LocalStore, from_url
+
+READERS = 8
+
+MAPPED_BYTES = 1 << 16
+"""Files of fewer bytes are read whole: a process may have some 65,000 mappings, and a run has more small files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +51,30 @@ class Blobs:
         self.local = None if is_url else Path(self.place)
         self._store: Any = from_url(text) if is_url else None
 
+    @property
+    def readers(self) -> int:
+        """How many files to read at a time: in an object store the time goes into waiting, here into one processor."""
+        return 1 if self.local is not None else READERS
+
     def get(self, path: str) -> bytes:
         """All bytes of a file; FileNotFoundError if there is none."""
         return cast(bytes, self._readable().get(path).bytes().to_bytes())
+
+    def view(self, path: str) -> pa.Buffer:
+        """All bytes of a file for reading some of them soon; FileNotFoundError if there is none.
+
+        The file must not be cut short in place meanwhile: touching what is gone ends the process. The files of a run
+        are replaced by renaming and removed, if at all, whole: both leave what has been mapped as it was.
+        """
+        if self.local is None:
+            return pa.py_buffer(self.get(path))
+        place = self.local / path
+        if place.stat().st_size < MAPPED_BYTES:
+            return pa.py_buffer(place.read_bytes())
+        try:
+            return pa.memory_map(str(place)).read_buffer()
+        except OSError:
+            return pa.py_buffer(place.read_bytes())  # there are network folders whose files cannot be mapped
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file, completely or not at all. An existing one of this name is replaced in one step."""

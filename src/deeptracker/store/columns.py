@@ -55,7 +55,7 @@ def encode_columns(kind: str, columns: Mapping[str, pa.Array | npt.NDArray[Any]]
     return bytes(sink.getvalue())
 
 
-def decode_columns(data: bytes, kind: str, *, place: str, only: Iterable[str] | None = None) -> Columns:
+def decode_columns(data: bytes | pa.Buffer, kind: str, *, place: str, only: Iterable[str] | None = None) -> Columns:
     """Read a file back; `only` names the columns wanted (those that exist are given).
 
     Raises LogFileError that names `place` where the file is empty, cut short, damaged or not ours, and
@@ -65,18 +65,16 @@ def decode_columns(data: bytes, kind: str, *, place: str, only: Iterable[str] | 
         schema = _open(data, place).schema
         about = _about(schema.metadata or {}, kind, place)
         arrays = _batch(data, place, None if only is None else set(only))
+        _check_columns(schema.names, arrays, about["crc32"], place)
     except _DAMAGE as error:
         if isinstance(error, LogFileError):
             raise
         raise LogFileError(f"{place} must be whole. It is cut short or damaged ({error}).") from error
-    for name, array in arrays.items():
-        if about["crc32"].get(name) != _crc32(array):
-            raise LogFileError(f"{place}: column {name!r} must have CRC32 {about['crc32'].get(name)}. It is damaged.")
     return Columns(arrays, about)
 
 
-def _open(data: bytes, place: str) -> pa.ipc.RecordBatchFileReader:
-    if not data:
+def _open(data: bytes | pa.Buffer, place: str) -> pa.ipc.RecordBatchFileReader:
+    if not len(data):
         raise LogFileError(f"{place} must be an Arrow file. It is empty.")
     try:
         return pa.ipc.open_file(pa.py_buffer(data))
@@ -84,7 +82,7 @@ def _open(data: bytes, place: str) -> pa.ipc.RecordBatchFileReader:
         raise LogFileError(f"{place} must be an Arrow file. It is cut short, damaged or foreign ({error}).") from error
 
 
-def _batch(data: bytes, place: str, only: set[str] | None) -> dict[str, pa.Array]:
+def _batch(data: bytes | pa.Buffer, place: str, only: set[str] | None) -> dict[str, pa.Array]:
     # Without Arrow's own `included_fields`: it copies, and trusts the file's offsets while copying.
     batch = _open(data, place).get_batch(0)
     arrays = {name: batch.column(name) for name in batch.schema.names if only is None or name in only}
@@ -94,7 +92,17 @@ def _batch(data: bytes, place: str, only: set[str] | None) -> dict[str, pa.Array
     return arrays
 
 
-def _check_bounds(array: pa.Array, data: bytes) -> None:
+def _check_columns(names: list[str], arrays: Mapping[str, pa.Array], checks: Mapping[str, int], place: str) -> None:
+    # Were a damaged name not noticed here, its column would pass for one that was never written.
+    lost = set(checks) - set(names)
+    if lost:
+        raise LogFileError(f"{place} must have a column {min(lost)!r}, as its metadata say. It is damaged.")
+    for name, array in arrays.items():
+        if checks.get(name) != _crc32(array):
+            raise LogFileError(f"{place}: column {name!r} must have CRC32 {checks.get(name)}. It is damaged.")
+
+
+def _check_bounds(array: pa.Array, data: bytes | pa.Buffer) -> None:
     """Arrow believes the offsets in a damaged file: touching such a buffer would end the process, not raise."""
     whole = pa.py_buffer(data)
     for buffer in array.buffers():

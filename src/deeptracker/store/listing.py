@@ -18,8 +18,10 @@ from datetime import UTC, datetime
 from deeptracker.schema import Branch
 from deeptracker.store.blobs import Blob, Blobs
 
-KINDS = ("predictions", "layers", "filters")
-_DUMP = re.compile(r"log/(predictions|layers|filters)/(\d{12})(?:\.branch(\d{3}))?(?:\.rank(\d{3}))?\.arrow")
+KINDS = ("predictions", "layers", "kernels", "filters")
+"""Kinds of files that a dump may have, in the order in which they are written."""
+
+_DUMP = re.compile("log/(" + "|".join(KINDS) + r")/(\d{12})(?:\.branch(\d{3}))?(?:\.rank(\d{3}))?\.arrow")
 _SCALARS = re.compile(r"log/scalars/(\d{12})-(\d{12})(?:\.branch(\d{3}))?\.arrow")
 
 DumpKey = tuple[int, int]

@@ -2,8 +2,9 @@
 
 1. `run.json` and `network.json` are replaced in one step; all other files are written once and never again.
 2. A dump at iteration i is a file of each kind, written in this order: `log/predictions/`, `log/layers/`,
-   `log/filters/`, named by i in 12 digits. Each tells in its metadata which kinds the dump has (`parts`), so that a
-   dump which a killed process left unfinished is known as such. Scalars lie in `log/scalars/FIRST-LAST.arrow`.
+   `log/kernels/`, `log/filters/`, named by i in 12 digits. Each tells in its metadata which kinds the dump has
+   (`parts`), so that a dump which a killed process left unfinished is known as such. Scalars lie in
+   `log/scalars/FIRST-LAST.arrow`.
 3. Training resumed at iteration n is a new branch: its files carry `.branch001` and so on, and of the branches before
    it only dumps up to n are shown.
 4. A reader lists what is there, from the newest dump it knows on. No lock is needed: a file is complete or absent. The
@@ -13,23 +14,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from deeptracker.errors import LogFileError, RunNotFoundError, UnknownNameError
-from deeptracker.schema import MEASURES, Network, Predictions, RunInfo
+from deeptracker.schema import HISTOGRAM_BINS, MEASURES, Kernels, Network, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.columns import Columns, decode_columns, encode_columns
+from deeptracker.store.kernels import kernels_in, written_kernels
 from deeptracker.store.listing import DumpFiles, Listing
 from deeptracker.store.samples import damaged_samples
 
-Read = TypeVar("Read")
 Floats = npt.NDArray[np.float64]
 
 
@@ -77,6 +78,11 @@ class LogWriter:
         columns = {name: np.ascontiguousarray(measures[name], np.float32) for name in MEASURES}
         self._put("filters", iteration, columns, parts)
 
+    def write_kernels(self, iteration: int, kernels: Kernels, *, parts: Iterable[str] = ("kernels",)) -> None:
+        """One dump's weights of the first convolution."""
+        columns, about = written_kernels(kernels)
+        self._put("kernels", iteration, columns, parts, **about)
+
     def write_layers(self, iteration: int, histograms: Histograms, *, parts: Iterable[str] = ("layers",)) -> None:
         """One dump's histograms of every layer."""
         columns = {
@@ -103,9 +109,9 @@ class LogWriter:
         path = f"log/scalars/{int(iterations[0]):012d}-{int(iterations[-1]):012d}{self._suffix}.arrow"
         self._blobs.put(path, encode_columns("scalars", {"iteration": iterations, **values}))
 
-    def _put(self, kind: str, iteration: int, columns: Mapping[str, Any], parts: Iterable[str]) -> None:
+    def _put(self, kind: str, iteration: int, columns: Mapping[str, Any], parts: Iterable[str], **about: Any) -> None:
         path = f"log/{kind}/{iteration:012d}{self._suffix}.arrow"
-        self._blobs.put(path, encode_columns(kind, columns, iteration=iteration, parts=sorted(parts)))
+        self._blobs.put(path, encode_columns(kind, columns, iteration=iteration, parts=sorted(parts), **about))
 
 
 class LogReader:
@@ -158,19 +164,23 @@ class LogReader:
         return changed
 
     def filters(self, dump: DumpFiles, only: Iterable[str] | None = None) -> dict[str, npt.NDArray[np.float32]]:
-        """Measures of every filter at a dump, float32 (filters,) by name; LogFileError if it cannot be read."""
-        columns = self._read(dump, "filters", only)[0]
-        measures = {name: columns.numpy(name) for name in columns.arrays}
-        expected = self.network.filters if self.network else None
-        for name, values in measures.items():
-            if expected is not None and len(values) != expected:
-                wrong = f"must have {expected} filters. Its column {name!r} has {len(values)}."
-                raise self._noted(dump.paths["filters"][0], wrong)
-        return measures
+        """Measures of every filter at a dump, float32 (filters,) by name; `only` those named, in the order of MEASURES.
 
-    def filters_over_time(self, only: Sequence[str]) -> Iterator[dict[str, npt.NDArray[np.float32]] | None]:
-        """`filters` of every dump, in turn; None where it cannot be read (which is then among the problems)."""
-        return self._over_time(lambda dump: self.filters(dump, only))
+        NaN where the file has no such column, being older than the measure. LogFileError if it cannot be read.
+        """
+        chosen = set(MEASURES if only is None else only)
+        wanted = [name for name in MEASURES if name in chosen]
+        columns = self._read(dump, "filters", wanted)[0]
+        count = self.network.filters if self.network else self._filter_count(dump, columns)
+        for name in columns.arrays:
+            found = len(columns.arrays[name])
+            if found != count:
+                wrong = f"must have {count} filters. Its column {name!r} has {found}."
+                raise self._noted(dump.paths["filters"][0], wrong)
+        return {
+            name: columns.numpy(name) if name in columns.arrays else np.full(count, np.nan, np.float32)
+            for name in wanted
+        }
 
     def histograms(self, dump: DumpFiles) -> Histograms:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
@@ -183,11 +193,17 @@ class LogReader:
             if len(bins) != expected or [len(row) for row in bins] != [len(row) for row in counts]:
                 wrong = f"must have {expected} layers, and a count for each bin. It has not."
                 raise self._noted(dump.paths["layers"][0], wrong)
+            largest = max((int(row.max()) for row in bins if len(row)), default=0)
+            if largest >= HISTOGRAM_BINS:
+                raise self._noted(
+                    dump.paths["layers"][0], f"must name bins below {HISTOGRAM_BINS}. It names {largest}."
+                )
         return found
 
-    def histograms_over_time(self) -> Iterator[Histograms | None]:
-        """`histograms` of every dump, in turn; None where they cannot be read (which is then among the problems)."""
-        return self._over_time(self.histograms)
+    def kernels(self, dump: DumpFiles) -> Kernels | None:
+        """Weights of the first convolution at a dump; None where it has none, LogFileError if they cannot be read."""
+        paths = dump.paths.get("kernels", ())
+        return self._kernels(paths[0]) if paths else None
 
     def dump_at(self, iteration: int) -> DumpFiles:
         """The dump at an iteration; `UnknownNameError` if there is none."""
@@ -241,13 +257,6 @@ class LogReader:
         self.note_problem(path, str(error))
         return error
 
-    def _over_time(self, read: Callable[[DumpFiles], Read]) -> Iterator[Read | None]:
-        for dump in self.dumps:
-            try:
-                yield read(dump)
-            except LogFileError:
-                yield None
-
     def _read_info(self) -> RunInfo:
         try:
             data = self._blobs.get("run.json")
@@ -286,12 +295,25 @@ class LogReader:
 
     def _decode(self, path: str, kind: str, only: Iterable[str] | None = None) -> Columns:
         try:
-            return decode_columns(self._blobs.get(path), kind, place=self._blobs.name(path), only=only)
+            return decode_columns(self._blobs.view(path), kind, place=self._blobs.name(path), only=only)
         except FileNotFoundError as error:
             raise self._noted(path, "must be there. It has been removed since it was listed.") from error
         except LogFileError as error:
             self.note_problem(path, str(error))
             raise
+
+    def _kernels(self, path: str) -> Kernels:
+        columns = self._decode(path, "kernels")
+        try:
+            return kernels_in(columns, self.network)
+        except ValueError as error:
+            raise self._noted(path, str(error)) from error
+
+    def _filter_count(self, dump: DumpFiles, columns: Columns) -> int:
+        """How many filters a dump has, told by one column of its file; any will do."""
+        if not columns.arrays:
+            columns = self._read(dump, "filters")[0]
+        return len(next(iter(columns.arrays.values()), ()))
 
     def _scalar_rows(self, path: str) -> dict[str, npt.NDArray[Any]]:
         if path not in self._scalars:
@@ -311,9 +333,12 @@ class LogReader:
         for kind, paths in self._listing.dumps[iteration, branch].items():
             for path in paths:
                 try:
-                    self._decode(path, kind)
+                    if kind == "kernels":
+                        self._kernels(path)
+                    else:
+                        self._decode(path, kind)
                 except LogFileError:
-                    continue  # _decode has noted it
+                    continue  # it has been noted
         missing = self._missing_parts((iteration, branch))
         if missing:
             text = (

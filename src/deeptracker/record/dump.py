@@ -1,0 +1,45 @@
+"""What was captured at one iteration, and in which order does it go to the log?
+
+Files of a dump each name all of its parts, so that one which a killed process left unfinished is known as such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deeptracker.record.measures import Measured
+from deeptracker.schema import Kernels, Predictions
+from deeptracker.store.listing import KINDS
+from deeptracker.store.log import LogWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """One iteration's measures, kernels and predictions; None for what it has not."""
+
+    iteration: int
+    measured: Measured | None = None
+    kernels: Kernels | None = None
+    predictions: Predictions | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The kinds of its files, in the order in which they are written."""
+        captured = {
+            "predictions": self.predictions,
+            "layers": self.measured,
+            "kernels": self.kernels,
+            "filters": self.measured,
+        }
+        return tuple(kind for kind in KINDS if captured[kind] is not None)
+
+    def write(self, log: LogWriter) -> None:
+        """Write its files."""
+        if self.predictions is not None:
+            log.write_predictions(self.iteration, self.predictions, parts=self.parts)
+        if self.measured is not None:
+            log.write_layers(self.iteration, self.measured.histograms, parts=self.parts)
+        if self.kernels is not None:
+            log.write_kernels(self.iteration, self.kernels, parts=self.parts)
+        if self.measured is not None:
+            log.write_filters(self.iteration, self.measured.measures, parts=self.parts)
