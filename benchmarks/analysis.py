@@ -1,12 +1,13 @@
-"""How long do the answers of the Validation view take at the paper's scale, against plain numpy doing the definition?
+"""How long do the answers of Validation and Layer view take at the paper's scale, against plain numpy?
 
-    python benchmarks/analysis.py                   # 1,000 classes, 50,000 samples, 750 dumps; about two minutes
-    python benchmarks/analysis.py --run runs/paper  # the predictions of a run that is there already
+    python benchmarks/analysis.py                   # 50,000 samples, 27,560 filters, 750 dumps; about three minutes
+    python benchmarks/analysis.py --run runs/paper  # a run that is there already
 
-1. Predictions come from a run: a generated one (generate.py, seeded), written to a temporary folder, or the one given.
+1. Predictions and measures come from a run: a generated one (generate.py, seeded), written to a temporary folder, or
+   the one given.
 2. Each answer is timed in this process, the median of several repeats, beside the literal definition in plain numpy:
    windows of k dumps slid over the 0/1 rows; Lloyd's k-means from 10 starts; predictions read from one .npz a dump. The
-   order of classes stands beside scipy's optimal leaf ordering.
+   order of classes stands beside scipy's optimal leaf ordering; layers.py says what layers and filters stand beside.
 3. Both results are compared; the last column says how.
 """
 
@@ -14,49 +15,37 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from generate import Scale, write_dumps
+from layers import layer_rows
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
+from timing import OUR_REPEATS, THEIR_REPEATS, Row, add, empty_table, same, timed
 
 from deeptracker.analysis.anomalies import FlipEvents, anomalies, count_table, flip_events, scores
+from deeptracker.analysis.classes import ClassSamples
 from deeptracker.analysis.clusters import cluster_curves, similarity_order
-from deeptracker.run import WINDOWS, ClassSamples, Run, open_run
+from deeptracker.run import WINDOWS, Run, open_run
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
 
 THRESHOLD = 0.35
 SOME_WINDOWS = (5, 10, 40)
 STARTS = 10
-OUR_REPEATS, THEIR_REPEATS = 5, 3
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Shares = npt.NDArray[np.float32]
 Offsets = npt.NDArray[np.int64]
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: seconds of ours and of the other, and what the comparison of results said."""
-
-    answer: str
-    ours: float
-    other: float | None
-    agreement: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +62,6 @@ class Record:
         labels = run.samples.labels
         predicted = np.concatenate([run.class_samples(c).predicted for c in range(run.samples.classes)])
         return cls(np.ascontiguousarray(predicted == labels[:, None]), run.samples.class_offsets, run.error_rates())
-
-
-def timed(answer: Callable[[], Result], repeats: int) -> tuple[float, Result]:
-    """Median of the seconds, and the result."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = answer()
-        seconds.append(time.perf_counter() - start)
-    return median(seconds), result
 
 
 def literal_scores(correct: Bools, offsets: Offsets, window: int) -> tuple[Shares, Shares]:
@@ -155,13 +134,6 @@ def spread_of(curves: Floats, assignment: npt.NDArray[np.integer[Any]]) -> float
 def length_of(rows: Floats, order: npt.NDArray[np.integer[Any]]) -> float:
     """Sum of distances between neighbours."""
     return float(np.sqrt((np.diff(rows[order], axis=0) ** 2).sum(axis=1)).sum())
-
-
-def same(*pairs: tuple[Any, Any]) -> str:
-    """ "equal", or stop: a benchmark of a wrong answer is worth nothing."""
-    for a, b in pairs:
-        np.testing.assert_array_equal(a, b)
-    return "equal"
 
 
 def anomaly_rows(record: Record) -> Iterator[Row]:
@@ -251,7 +223,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--samples-per-class", type=int, default=50)
     chosen = parser.parse_args()
-    scale = Scale(chosen.dumps, chosen.classes, chosen.samples_per_class, resnet50=False, pictures=False)
+    scale = Scale(chosen.dumps, chosen.classes, chosen.samples_per_class, pictures=False)
     with tempfile.TemporaryDirectory() as folder:
         place = chosen.run or Path(folder) / "run"
         if chosen.run is None:
@@ -262,30 +234,13 @@ def main() -> None:
         write_archives(place, len(record.correct), Path(folder) / "archives")
         table = empty_table(f"{classes:,} classes, {len(record.correct):,} samples, {dumps} dumps; medians")
         charts = chart_rows(place, Path(folder) / "archives", record.offsets, dumps)
-        for rows in (anomaly_rows(record), class_rows(record), charts):
+        for rows in (anomaly_rows(record), class_rows(record), charts, layer_rows(place)):
             for row in rows:
                 add(table, row)
             table.add_section()
     console = Console()
     console.width = max(console.width, 110)
     console.print(table)
-
-
-def empty_table(title: str) -> Table:
-    """The heads of the columns."""
-    table = Table(title=title, title_style="")
-    table.add_column("answer")
-    for column in ("ours", "plain numpy", "ratio"):
-        table.add_column(column, justify="right")
-    table.add_column("results")
-    return table
-
-
-def add(table: Table, row: Row) -> None:
-    """One line, in milliseconds."""
-    other = "" if row.other is None else f"{1000 * row.other:,.1f} ms"
-    ratio = "" if row.other is None else f"{row.other / row.ours:,.1f} x"
-    table.add_row(row.answer, f"{1000 * row.ours:,.1f} ms", other, ratio, row.agreement)
 
 
 if __name__ == "__main__":

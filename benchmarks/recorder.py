@@ -25,7 +25,7 @@ from torch import nn
 from deeptracker.record.measures import Measured, Measurer
 from deeptracker.record.network import WeightedLayer, weighted_layers
 from deeptracker.record.recorder import Recorder
-from deeptracker.schema import Kernels, Predictions
+from deeptracker.schema import MEASURES, Kernels, Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogWriter
 

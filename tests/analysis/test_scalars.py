@@ -14,6 +14,7 @@ from deeptracker.analysis.scalars import (
     learning_rate_stages,
     means_since_last,
     training_error,
+    values_at,
 )
 
 Floats = NDArray[np.float64]
@@ -174,3 +175,10 @@ def test_what_was_not_logged_is_nan() -> None:
 
 def test_an_infinite_error_is_no_percentage() -> None:
     assert training_error(rows_of(error=[math.inf, 0.5])).tolist() == [math.inf, 0.5]
+
+
+def test_a_dump_has_the_value_of_its_iteration_or_of_the_next_that_was_logged() -> None:
+    found = values_at(np.array([0, 10, 11, 30]), np.array([1, 10, 20]), np.array([0.5, 0.25, 0.125]))
+    assert found.dtype == np.float32
+    assert found.tolist() == [0.5, 0.25, 0.125, 0.125]
+    assert np.isnan(values_at(np.array([0, 10]), np.zeros(0, np.int64), np.zeros(0))).tolist() == [True, True]

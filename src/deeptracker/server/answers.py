@@ -20,6 +20,9 @@ from deeptracker.server.frame import MEDIA_TYPE
 SMALL_BYTES = 2048
 """Below this, compressing costs more than it saves."""
 
+WORTH_IT = 0.9
+"""A frame that keeps more than this share of its bytes is sent as it is, so that the client need not unpack it."""
+
 
 def error_response(status: int, message: str, remedy: str = "") -> Response:
     """An error in the one shape."""
@@ -46,10 +49,12 @@ def event(name: str, data: Any, *, identity: str | None = None) -> str:
 
 
 def _compressed(body: bytes, accepted: str) -> tuple[str | None, bytes]:
+    """Compressed with what the client accepts, unless that saves next to nothing: measured floats hardly repeat."""
+    encoding, packed = None, body
     if len(body) < SMALL_BYTES:
-        return None, body
+        return encoding, packed
     if "zstd" in accepted:
-        return "zstd", bytes(pa.Codec("zstd", compression_level=1).compress(body, asbytes=True))
-    if "gzip" in accepted:
-        return "gzip", gzip.compress(body, compresslevel=1, mtime=0)
-    return None, body
+        encoding, packed = "zstd", bytes(pa.Codec("zstd", compression_level=1).compress(body, asbytes=True))
+    elif "gzip" in accepted:
+        encoding, packed = "gzip", gzip.compress(body, compresslevel=1, mtime=0)
+    return (encoding, packed) if len(packed) < WORTH_IT * len(body) else (None, body)

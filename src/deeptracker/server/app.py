@@ -15,9 +15,9 @@ from starlette.staticfiles import StaticFiles
 
 import deeptracker
 from deeptracker.errors import DeepTrackerError, LogFileError, RunNotFoundError, UnknownNameError
+from deeptracker.server import layer_routes, routes
 from deeptracker.server.access import Access, AccessMiddleware
 from deeptracker.server.answers import error_response
-from deeptracker.server.routes import router
 from deeptracker.server.runs import ServedRuns
 
 STATIC = Path(deeptracker.__file__).parent / "static"
@@ -44,7 +44,8 @@ def create_app(root: str, access: Access | None = None) -> FastAPI:
     )
     app.state.served = ServedRuns(root)
     app.state.stopping = False
-    app.include_router(router)
+    app.include_router(routes.router)
+    app.include_router(layer_routes.router)
     _add_error_answers(app)
     app.add_middleware(AccessMiddleware, access=access or Access())
     app.mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False), name="assets")

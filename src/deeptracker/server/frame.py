@@ -48,11 +48,33 @@ def encode_frame(
     return b"".join([_MAGIC, struct.pack("<I", len(text)), text, bytes(-start % 8), payload])
 
 
+@np.errstate(over="ignore")  # what lies far outside
 def to_bytes(values: npt.NDArray[np.floating[Any]], lo: float, hi: float) -> npt.NDArray[np.uint8]:
-    """One byte a value: 1..255 linear in [lo, hi], what lies outside is cut, 0 where NaN.
+    """One byte a value: 1..255 linear in [lo, hi], what lies outside is cut, 0 where NaN. All 1 where lo is hi.
 
     >>> to_bytes(np.array([0.0, 0.5, 1.0, 7.0, np.nan]), 0, 1).tolist()
     [1, 128, 255, 255, 0]
     """
-    share = np.clip((values - lo) / (hi - lo), 0, 1)
-    return np.where(np.isnan(share), 0, 1 + np.round(254 * np.nan_to_num(share))).astype(np.uint8)
+    if hi - lo > float(np.finfo(values.dtype).max):
+        values = values.astype(np.float64)  # a difference of two float32 may be too large for one
+    # In place, step by step: the cells of a large layer are millions.
+    byte = values - lo
+    byte /= hi - lo if hi > lo else 1
+    np.clip(byte, 0, 1, out=byte)
+    byte *= 254
+    byte += 1.5  # conversion cuts off the rest
+    np.fmax(byte, 0, out=byte)  # of NaN and a number it takes the number
+    return byte.astype(np.uint8)
+
+
+def span_of(values: npt.NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """The smallest and the largest finite value; (0, 1) where there is none.
+
+    >>> span_of(np.array([2.0, np.nan, -1.0, np.inf]))
+    (-1.0, 2.0)
+    """
+    finite = np.isfinite(values)
+    if not finite.any():
+        return 0.0, 1.0
+    lo, hi = (float(of(values, where=finite, initial=start)) for of, start in ((np.min, np.inf), (np.max, -np.inf)))
+    return lo, hi

@@ -7,31 +7,20 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from deeptracker.errors import UnknownNameError
 from deeptracker.run import WINDOWS, Run
 from deeptracker.schema import FORMAT_VERSION
 from deeptracker.server.answers import frame_response
-from deeptracker.server.frame import MEDIA_TYPE, encode_frame, to_bytes
+from deeptracker.server.frame import encode_frame, to_bytes
 from deeptracker.server.live import follow_list, follow_run
-from deeptracker.server.runs import Json, ServedRuns
+from deeptracker.server.questions import FRAME, Branch, RunId, Served, Since, cursor
+from deeptracker.server.runs import Json
 from deeptracker.store.samples import media_type
 
 router = APIRouter(prefix="/api")
-FRAME: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "description": "a frame"}}
-
-
-def _served(request: Request) -> ServedRuns:
-    served: ServedRuns = request.app.state.served
-    return served
-
-
-Served = Annotated[ServedRuns, Depends(_served)]
-RunId = Annotated[str, Query(description="folder of the run below the served root")]
-Since = Annotated[int | None, Query(description="iteration of the newest dump that the client holds")]
-Branch = Annotated[int | None, Query(description="branch of the answer that the client holds")]
 Class = Annotated[int, Query(ge=0, description="index of a class")]
 
 
@@ -204,15 +193,8 @@ def live(request: Request, served: Served, run: Annotated[str | None, Query()] =
 
 
 def _cursor(run: Run, first: int) -> Json:
-    """What a client sends back as `since` and `branch` next time: dumps that can still change are not counted in."""
-    iterations = run.iterations
-    settled = run.settled
-    return {
-        "first": first,
-        "dumps": len(iterations),
-        "iteration": int(iterations[settled - 1]) if settled else -1,
-        "branch": run.branch,
-    }
+    """Dumps that can still receive predictions are not counted in."""
+    return cursor(run, first, run.settled)
 
 
 def _last_known(curve: npt.NDArray[np.float32]) -> float | None:

@@ -1,0 +1,30 @@
+"""What does a run say? The one place that reads it: numpy in the documented shapes, from log and analysis.
+
+1. A run is opened from its folder or object-store URL; `refresh` looks for new dumps, so a run can be followed while it
+   trains. Every call answers for what was seen at the last refresh.
+2. Dumps are numbered in the order of their iterations (`iterations`). Arrays over time have one column a dump; a dump
+   without the thing asked for has NaN (or -1, for predicted classes).
+3. What costs time is kept: answers over filters grow with the run, dump by dump (store/rows.py); flip events and orders
+   are kept until it has grown.
+
+What is common to all runs is in opened.py, what concerns classes and samples in classes.py, filters and layers in
+filters.py.
+"""
+
+from __future__ import annotations
+
+import os
+
+from deeptracker.run.classes import WINDOWS, ClassAnswers
+from deeptracker.run.filters import FilterAnswers
+
+__all__ = ["WINDOWS", "Run", "open_run"]
+
+
+class Run(ClassAnswers, FilterAnswers):
+    """A run, read-only. Not safe for several threads at once: the caller holds a lock."""
+
+
+def open_run(place: str | os.PathLike[str]) -> Run:
+    """Open the run in a folder or at an object-store URL; `RunNotFoundError` if there is none."""
+    return Run(place)

@@ -1,0 +1,184 @@
+"""What does a run say of its classes and samples? (paper: Cls-Stat and Cls-Image index)"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deeptracker.analysis import anomalies as anomaly_rules
+from deeptracker.analysis.anomalies import Anomalies, AnomalyScores, FlipEvents
+from deeptracker.analysis.classes import ClassSamples, ClassStats, flips_each_way
+from deeptracker.analysis.clusters import Clusters, Ordering, cluster_curves, similarity_order
+from deeptracker.errors import DeepTrackerError, LogFileError, UnknownNameError
+from deeptracker.run.opened import Floats, OpenedRun
+from deeptracker.store.history import PredictionHistory
+from deeptracker.store.samples import Pictures, Samples, read_samples
+
+WINDOWS = tuple(range(2, 61))
+"""Windows (the paper's k, in dumps) that `anomaly_counts` covers."""
+
+
+class ClassAnswers(OpenedRun):
+    """What was predicted for every sample, and what follows from it. Needs predictions where it says nothing else."""
+
+    def __init__(self, place: str | os.PathLike[str]) -> None:
+        super().__init__(place)
+        self._pictures = Pictures(self._blobs)
+        self._samples: Samples | None = None
+        self._history: PredictionHistory | None = None
+        self._read_samples()
+
+    @property
+    def samples(self) -> Samples | None:
+        """The validation samples; None where no predictions were recorded."""
+        return self._samples
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for every class; its number where none was given."""
+        classes = self._samples.classes if self._samples else 0
+        given = self.info.class_names or ()
+        return tuple(given[:classes]) + tuple(str(c) for c in range(len(given), classes))
+
+    def refresh(self) -> bool:
+        """Look for what is new; True if anything is."""
+        changed = super().refresh()
+        if self._samples is None and self._read_samples():
+            self._cache.clear()
+            changed = True
+        return changed
+
+    @property
+    def settled(self) -> int:
+        """Dumps that will never change: those behind may still receive the user's own predictions."""
+        return self._predictions().settled if self._samples else 0
+
+    def validation_error(self) -> Floats:
+        """float32 (dumps,): share of the validation samples that are wrong."""
+        if self._samples is None:
+            return np.full(len(self.iterations), np.nan, np.float32)
+        return self._predictions().overall_error
+
+    def error_rates(self) -> Floats:
+        """float32 (classes, dumps): share of each class's samples that are wrong; NaN where missing."""
+        return self._predictions().error_rates
+
+    def class_stats(self, cls: int | str, window: int = 10) -> ClassStats:
+        """The Cls-Stat index: one class over all dumps."""
+        c = self.class_index(cls)
+        history, scores = self._predictions(), self.anomaly_scores(window)
+        became = flips_each_way(history.predicted(self._rows(c)) == c, history.recorded)
+        return ClassStats(
+            self.iterations, history.error_rates[c], scores.left[c], scores.right[c], scores.pending[c], *became
+        )
+
+    def class_samples(self, cls: int | str) -> ClassSamples:
+        """The Cls-Image index: predictions of every sample of a class over all dumps.
+
+        The order is that of their correct/incorrect rows, the easy ones first.
+        """
+        c = self.class_index(cls)
+        rows = self._rows(c)
+        return ClassSamples(
+            np.arange(rows.start, rows.stop, dtype=np.int32),
+            self._known_samples().ids[rows],
+            self._predictions().predicted(rows),
+            self._kept(("order", c), lambda: similarity_order(~self._correct()[rows])),
+        )
+
+    def probabilities(self, cls: int | str) -> npt.NDArray[np.float16]:
+        """float16 (samples of the class, dumps): probability of the true class, NaN where missing."""
+        return self._predictions().detail("probability", self._rows(self.class_index(cls)))
+
+    def sample_history(self, sample: int) -> dict[str, npt.NDArray[Any]]:
+        """One sample over all dumps: `predicted` int (dumps,), `probability` and `loss` float16 (dumps,)."""
+        self._check_sample(sample)
+        history = self._predictions()
+        detail = {name: history.detail(name, sample) for name in ("probability", "loss")}
+        return {"predicted": history.predicted(sample), **detail}
+
+    def picture(self, sample: int) -> bytes | None:
+        """A sample's encoded picture (PNG or JPEG); None where none was recorded."""
+        self._check_sample(sample)
+        return self._pictures.get(sample) if self._known_samples().has_pictures else None
+
+    def clusters(self, k: int) -> Clusters:
+        """Classes grouped by their error curves, easy to hard. `curves` is float32 (k, dumps)."""
+        return self._kept(("clusters", k), lambda: self._spread_clusters(k))
+
+    def class_order(self) -> Ordering:
+        """The classes in similarity order of their error curves."""
+        return self._kept(("class order",), lambda: similarity_order(self._predictions().recorded_error_rates))
+
+    def anomaly_scores(self, window: int) -> AnomalyScores:
+        """Scores of every class at every dump, (classes, dumps) each; dumps without predictions score 0."""
+        return self._kept(("scores", window), lambda: self._spread_scores(window))
+
+    def anomalies(self, window: int, threshold: float) -> Anomalies:
+        """Anomaly iterations of every class whose score reaches the threshold under either rule."""
+        return anomaly_rules.anomalies(self.anomaly_scores(window), threshold)
+
+    def anomaly_counts(self) -> npt.NDArray[np.int32]:
+        """int32 (windows, 101): how many anomalies each of WINDOWS and each threshold in percent would show."""
+        offsets = self._known_samples().class_offsets
+        return self._kept(("counts",), lambda: anomaly_rules.count_table(self._events(), offsets, WINDOWS))
+
+    def class_index(self, cls: int | str) -> int:
+        """The index of a class given by index or name; `UnknownNameError`."""
+        names = self.class_names
+        if isinstance(cls, str) and cls in names:
+            return names.index(cls)
+        if not isinstance(cls, str) and 0 <= cls < len(names):
+            return int(cls)
+        raise UnknownNameError(f"no class {cls!r} in this run. It has {len(names)}: {', '.join(names[:12])} ...")
+
+    def _read_samples(self) -> bool:
+        try:
+            self._samples = read_samples(self._blobs)
+        except LogFileError as error:
+            self._log.note_problem("samples/labels.arrow", str(error))
+        if self._samples is None:
+            return False
+        self._history = PredictionHistory(self._log, self._samples)
+        return True
+
+    def _predictions(self) -> PredictionHistory:
+        if self._history is None:
+            raise DeepTrackerError(
+                f"no predictions in {self._blobs.place}. Record them: Recorder(..., validation=...) or predictions()."
+            )
+        self._kept(("predictions are read",), self._history.refresh)
+        return self._history
+
+    def _known_samples(self) -> Samples:
+        self._predictions()
+        assert self._samples is not None
+        return self._samples
+
+    def _rows(self, c: int) -> slice:
+        offsets = self._known_samples().class_offsets
+        return slice(int(offsets[c]), int(offsets[c + 1]))
+
+    def _check_sample(self, sample: int) -> None:
+        count = len(self._known_samples().labels)
+        if not 0 <= sample < count:
+            raise UnknownNameError(f"sample must be in 0..{count - 1}. Got {sample}.")
+
+    def _correct(self) -> npt.NDArray[np.bool_]:
+        return self._kept(("correct",), self._predictions().correct)
+
+    def _events(self) -> FlipEvents:
+        return self._kept(("events",), lambda: anomaly_rules.flip_events(self._correct()))
+
+    def _spread_clusters(self, k: int) -> Clusters:
+        found = cluster_curves(self._predictions().recorded_error_rates, k)
+        return replace(found, curves=self._predictions().spread(found.curves, np.nan))
+
+    def _spread_scores(self, window: int) -> AnomalyScores:
+        scores = anomaly_rules.scores(self._events(), self._known_samples().class_offsets, window)
+        spread = [self._predictions().spread(part, 0) for part in (scores.left, scores.right, scores.pending)]
+        return AnomalyScores(spread[0], spread[1], spread[2], scores.sizes, window)

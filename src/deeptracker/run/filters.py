@@ -1,0 +1,235 @@
+"""What does a run say of its filters and layers? (paper, 6: Layer-Stat, Layer-Filter and Iter-Filter index)
+
+Measures are read and kept by store/filter_history.py; what is pooled or counted from them is kept dump by dump as well,
+so that a run that grows costs its new dumps only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deeptracker.analysis.clusters import Ordering
+from deeptracker.analysis.filters import (
+    Box,
+    FilterOrder,
+    Normalisation,
+    Normalised,
+    derived,
+    filter_order,
+    five_numbers,
+    never_changing,
+    normalised,
+    source_of,
+)
+from deeptracker.analysis.hierarchy import HierarchyNode, preorder
+from deeptracker.analysis.pooling import needed_measures, pool
+from deeptracker.analysis.quantiles import (
+    FIVE_OF_GRADIENTS,
+    FIVE_OF_WEIGHTS,
+    quantiles,
+    same_histogram,
+    within_extremes,
+)
+from deeptracker.analysis.ranking import TopFilters, ranks, top_counts, top_filters
+from deeptracker.errors import LogFileError, UnknownNameError
+from deeptracker.run.opened import Floats, OpenedRun
+from deeptracker.schema import FILTER_MEASURES, MEASURES, NODE_MEASURES, QUANTILES, Kernels, Layer, check_measure
+from deeptracker.store.filter_history import FilterHistory
+from deeptracker.store.rows import DumpRows
+
+BLOCK_VALUES = 1 << 20
+"""Values of filters that are worked on at a time: 38 dumps of ResNet-50."""
+
+ANSWER_BYTES = 1 << 27
+"""128 MiB of answers over time are kept; a measure of all 75 nodes of ResNet-50 takes 0.2 for 750 dumps."""
+
+Answer = Callable[..., npt.NDArray[Any]]
+
+
+class FilterAnswers(OpenedRun):
+    """The measures of filters, and what follows from them. All of it needs the network: `UnknownNameError` without."""
+
+    def __init__(self, place: str | os.PathLike[str]) -> None:
+        super().__init__(place)
+        self._filters = FilterHistory(self._log, readers=self._blobs.readers)
+        self._answers = DumpRows(self._log, ANSWER_BYTES)
+
+    def nodes(self) -> tuple[HierarchyNode, ...]:
+        """The hierarchy in one list: the whole network first, every module before what is in it."""
+        return self._kept(("nodes",), lambda: preorder(self.network().hierarchy))
+
+    def node_stats(self, measure: str) -> Floats:
+        """float32 (nodes, dumps): any of NODE_MEASURES at every one of `nodes`.
+
+        Sums, norms, means and deviations are pooled exactly, QUANTILES within 1/64 (see analysis.pooling, .quantiles).
+        """
+        return self._pooled(measure, tuple(node.layers for node in self.nodes())).T.copy()
+
+    def layer_stats(self, node: str, measure: str) -> Floats:
+        """The Layer-Stat index: float32 (dumps,), `node_stats` at any layer or module, '' being the whole network."""
+        place = next((place for place, known in enumerate(self.nodes()) if known.name == node), None)
+        if place is None:  # a part of the names of layers that is no module of the hierarchy
+            layers = self.network().indexes(self.network().layers_below(node))
+            return self._pooled(measure, (tuple(layers),))[:, 0].copy()
+        row: Floats = self.node_stats(measure)[place]
+        return row
+
+    def box(self, node: int | str, measure: str) -> Box:
+        """The distribution of one of NODE_MEASURES at one of `nodes`, at every dump.
+
+        Of the values that its filters have of a measure, NaN passed over; for any of QUANTILES, of its weights
+        (or gradients) themselves, where quartiles and median are within 1/64.
+        """
+        check_measure(measure, NODE_MEASURES)
+        place = self.node_index(node)
+        if measure in QUANTILES:
+            of_gradients = measure.startswith("grad_")
+            five = FIVE_OF_GRADIENTS if of_gradients else FIVE_OF_WEIGHTS
+            values = within_extremes(np.stack([self.node_stats(name)[place] for name in five]))
+            return Box("gradients" if of_gradients else "weights", values)
+        filters = [self.network().layers[index].rows for index in self.nodes()[place].layers]
+        found = self._over_time(("box", place), [measure], lambda values: five_numbers(values, filters))
+        return Box("filters", found.T.copy())
+
+    def filter_stats(self, layer: int | str, measure: str, normalise: Normalisation | None = None) -> Floats:
+        """The Layer-Filter index: float32 (filters, dumps), any of FILTER_MEASURES.
+
+        `normalise` divides by the largest magnitude of each filter, of each iteration, or of the whole layer.
+        """
+        return self.normalised_filters(layer, measure, normalise).values
+
+    def normalised_filters(self, layer: int | str, measure: str, normalise: Normalisation | None) -> Normalised:
+        """`filter_stats`, and what it was divided by."""
+        return normalised(np.array(self._layer_rows(layer, measure)), normalise)
+
+    def never_changing(self, layer: int | str) -> npt.NDArray[np.int32]:
+        """int32 (n,): filters whose `change` is 0 at every dump where it is known, and known at one at least."""
+        return never_changing(self._layer_rows(layer, "change"))
+
+    def filter_order(self, layer: int | str, measure: str, by: FilterOrder = "similarity") -> Ordering:
+        """The filters of a layer in similarity order of their rows, or by activity (mean magnitude), largest first."""
+        key = ("filter order", self.layer(layer).offset, measure, by)
+        return self._kept(key, lambda: filter_order(self._layer_rows(layer, measure), by))
+
+    def filter_history(self, layer: int | str, filter: int) -> Floats:
+        """float32 (measures, dumps): all FILTER_MEASURES of one filter, in their order."""
+        known = self._layer_of(layer, filter)
+        rows = dict(zip(MEASURES, self._filters.layer(known)[:, :, filter].T, strict=True))
+        return np.stack([derived(name, rows[source_of(name)]) for name in FILTER_MEASURES])
+
+    def filter_rank(self, layer: int | str, filter: int, measure: str) -> npt.NDArray[np.int32]:
+        """int32 (dumps,): 1 + how many filters of the whole network have a larger value; 0 where this one has none."""
+        place = self._layer_of(layer, filter).offset + filter
+        return self._over_time(("rank", place), [measure], lambda values: ranks(values, place)).copy()
+
+    def top_filters(self, iteration: int, k: int, measure: str = "change") -> TopFilters:
+        """The Iter-Filter index: the k filters with the largest value at a dump, over all layers; NaN never counts."""
+        check_measure(measure, FILTER_MEASURES)
+        offsets = self._offsets()
+        values = self._filters.at(self._log.dump_at(iteration), source_of(measure))
+        return top_filters(derived(measure, values), k, offsets)
+
+    def top_counts(self, k: int, measure: str = "change") -> npt.NDArray[np.int32]:
+        """int32 (layers, dumps): how many of the k filters that `top_filters` gives at each dump are in each layer."""
+        offsets = self._offsets()
+        return self._over_time(("top counts", k), [measure], lambda values: top_counts(values, k, offsets)).T.copy()
+
+    def kernels(self, iteration: int) -> Kernels | None:
+        """The weights of the first convolution at a dump; None where they were not recorded."""
+        found = self._log.kernels(self._log.dump_at(iteration))
+        return None if found is None else replace(found, values=found.values.copy())
+
+    def kernel_layer(self) -> int | None:
+        """Index of the layer whose weights `kernels` gives; None where no dump has any."""
+        return self._kept(("kernel layer",), self._find_kernel_layer)
+
+    def node_index(self, node: int | str) -> int:
+        """The place in `nodes` of one given by place or name; `UnknownNameError`."""
+        names = [known.name for known in self.nodes()]
+        if isinstance(node, str) and node in names:
+            return names.index(node)
+        if not isinstance(node, str) and 0 <= node < len(names):
+            return int(node)
+        raise UnknownNameError(f"no node {node!r} in this network. Run.nodes() lists the {len(names)} there are.")
+
+    def layer(self, layer: int | str) -> Layer:
+        """A layer given by index or name; `UnknownNameError`."""
+        network = self.network()
+        if isinstance(layer, str):
+            return network.layer(layer)
+        if not 0 <= layer < len(network.layers):
+            raise UnknownNameError(
+                f"no layer {layer} in this network. Run.network() lists the {len(network.layers)} there are."
+            )
+        return network.layers[layer]
+
+    def _over_time(self, key: tuple[Any, ...], measures: Sequence[str], answer: Answer) -> npt.NDArray[Any]:
+        """(dumps, ...), not to be written to: the answer to float32 (dumps, filters) of each measure.
+
+        It is asked for some dumps at a time, as much as stays near the processor, and once for each dump.
+        """
+        for measure in measures:
+            check_measure(measure, FILTER_MEASURES)
+        block = max(1, BLOCK_VALUES // max(1, self.network().filters))
+
+        def make(first: int) -> npt.NDArray[Any]:
+            held = [(measure, self._filters.measure(source_of(measure))) for measure in measures]
+            starts = range(first, max(len(self._log.dumps), first + 1), block)
+            parts = [[derived(name, rows[start : start + block]) for name, rows in held] for start in starts]
+            return np.concatenate([answer(*part) for part in parts])
+
+        return self._answers.get((*key, *measures), make)
+
+    def _layer_rows(self, layer: int | str, measure: str) -> Floats:
+        """float32 (filters, dumps), not to be written to."""
+        check_measure(measure, FILTER_MEASURES)
+        filters = self.layer(layer).rows
+        return derived(measure, self._filters.measure(source_of(measure))[:, filters]).T
+
+    def _layer_of(self, layer: int | str, filter: int) -> Layer:
+        known = self.layer(layer)
+        if not 0 <= filter < known.filters:
+            raise UnknownNameError(
+                f"no filter {filter} in layer {known.name!r}. It has {known.filters}, numbered from 0."
+            )
+        return known
+
+    def _offsets(self) -> npt.NDArray[np.int64]:
+        return np.array([layer.offset for layer in self.network().layers], np.int64)
+
+    def _pooled(self, measure: str, groups: tuple[tuple[int, ...], ...]) -> Floats:
+        """float32 (dumps, groups), not to be written to: a measure of some groups of layers."""
+        check_measure(measure, NODE_MEASURES)
+        layers = self.network().layers
+        if measure in QUANTILES:
+            family = same_histogram(measure)
+            rows = self._answers.get((family, groups), lambda first: self._new_quantiles(first, family, groups))
+            return rows[:, :, family.index(measure)]
+        names = needed_measures(measure)
+        return self._over_time(
+            ("pooled", measure, groups),
+            names,
+            lambda *values: pool(measure, dict(zip(names, values, strict=True)), layers, groups),
+        )
+
+    def _new_quantiles(self, first: int, family: tuple[str, ...], groups: tuple[tuple[int, ...], ...]) -> Floats:
+        """float32 (dumps from `first` on, groups, family)."""
+        every = range(len(self.network().layers))
+        read = (None if one is None else one.of(family[0], every) for one in self._filters.histograms(first))
+        return quantiles(read, groups, [QUANTILES[name] for name in family])
+
+    def _find_kernel_layer(self) -> int | None:
+        for dump in reversed(self._log.dumps):
+            try:
+                found = self._log.kernels(dump)
+            except LogFileError:
+                continue  # the log has noted it
+            if found is not None:
+                return found.layer
+        return None

@@ -1,0 +1,129 @@
+"""What does every run have: its name and state, its dumps, its scalars?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from deeptracker.analysis.scalars import Stage, learning_rate_stages, means_since_last, training_error, values_at
+from deeptracker.errors import UnknownNameError
+from deeptracker.schema import Network, RunInfo
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.log import LogReader
+
+State = Literal["live", "finished", "failed", "stopped"]
+Floats = npt.NDArray[np.float32]
+Cached = TypeVar("Cached")
+
+
+class OpenedRun:
+    """A run as its log tells of it, without what was predicted and measured."""
+
+    def __init__(self, place: str | os.PathLike[str]) -> None:
+        self._blobs = Blobs(place)
+        self._log = LogReader(self._blobs)
+        self._cache: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    def info(self) -> RunInfo:
+        """Name, configuration, branches, how it ended."""
+        return self._log.info
+
+    @property
+    def has_network(self) -> bool:
+        """False until the recorder has begun."""
+        return self._log.network is not None
+
+    def network(self) -> Network:
+        """Layers (`.layers`: name, kind, shape, filters, offset) and hierarchy; `UnknownNameError` while not known."""
+        if self._log.network is None:
+            raise UnknownNameError(f"no network in {self._blobs.place}. The recorder writes it when it begins.")
+        return self._log.network
+
+    @property
+    def iterations(self) -> npt.NDArray[np.int64]:
+        """int64 (dumps,), ascending."""
+        return np.array([dump.iteration for dump in self._log.dumps], np.int64)
+
+    @property
+    def branch(self) -> int:
+        """How often training was resumed."""
+        return len(self.info.branches) - 1
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong with the run's files as far as noticed, and what the recorder could not write."""
+        return [*self.info.lost, *self._log.problems]
+
+    @property
+    def updated(self) -> datetime:
+        """When something was last written (UTC)."""
+        return max(self._log.modified, datetime.fromisoformat(self.info.created))
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the log."""
+        return self._log.size_bytes
+
+    @property
+    def state(self) -> State:
+        """`live` while dumps come in; `stopped` when none came for long and nobody closed the run."""
+        if self.info.state != "running":
+            return "finished" if self.info.state == "finished" else "failed"
+        created = datetime.fromisoformat(self.info.created)
+        seconds_per_dump = (self.updated - created).total_seconds() / max(1, len(self._log.dumps))
+        silence = (datetime.now(UTC) - self.updated).total_seconds()
+        return "live" if silence < max(120.0, 10 * seconds_per_dump) else "stopped"
+
+    def refresh(self) -> bool:
+        """Look for what is new; True if anything is."""
+        changed = self._log.refresh()
+        if changed:
+            self._cache.clear()
+        return changed
+
+    def check(self) -> list[str]:
+        """Read every file; one sentence for each that is damaged, foreign or missing, or could not be written."""
+        self._log.check()
+        return self.warnings
+
+    def first_new_dump(self, since: int | None, branch: int | None) -> int:
+        """The first dump that somebody lacks who has all up to iteration `since` as `branch` had them; 0 for None."""
+        if since is None or branch is None or not 0 <= branch <= self.branch:
+            return 0
+        common = min([since, *(b.start for b in self.info.branches[branch + 1 :])])
+        return int(np.searchsorted(self.iterations, common, side="right"))
+
+    def scalars(self, names: list[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+        """`iteration` int64 (n,) and float64 (n,) for each name, NaN where it was not logged; `UnknownNameError`."""
+        rows = self._kept(("scalars",), self._log.scalars)
+        for name in names or ():
+            if name not in rows:
+                raise UnknownNameError(f"no scalar {name!r} in this run. Logged: {', '.join(sorted(rows))}.")
+        return rows if names is None else {"iteration": rows["iteration"]} | {name: rows[name] for name in names}
+
+    def learning_rate_stages(self) -> list[Stage]:
+        """The stages of the learning rate, from the optimizer's first group."""
+        rows = self.scalars()
+        return learning_rate_stages(rows["iteration"], rows["lr"]) if "lr" in rows else []
+
+    def learning_rate(self) -> Floats:
+        """float32 (dumps,): learning rate of the step that led to the dump (of the first step, at iteration 0)."""
+        rows = self.scalars()
+        return values_at(self.iterations, rows["iteration"], rows.get("lr", np.full(len(rows["iteration"]), np.nan)))
+
+    def training_error(self) -> Floats:
+        """float32 (dumps,): mean of the training error logged since the dump before, as a share; NaN if none was."""
+        rows = self.scalars()
+        return means_since_last(self.iterations, rows["iteration"], training_error(rows))
+
+    def _kept(self, key: tuple[Any, ...], make: Callable[[], Cached]) -> Cached:
+        if key not in self._cache:
+            self._cache[key] = make()
+        kept: Cached = self._cache[key]
+        return kept
