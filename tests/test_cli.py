@@ -49,8 +49,8 @@ def test_info_says_what_a_run_holds(served_root: Path) -> None:
         "name": "small",
         "dumps": 60,
         "iterations": 5900,
-        "layers": 5,
-        "filters": 46,
+        "layers": 9,
+        "filters": 94,
         "samples": 120,
         "classes": 6,
     }
@@ -81,7 +81,9 @@ def test_check_is_status_0_only_where_all_is_well(small_run: Path) -> None:
         (("serve", ".", "--host", "192.0.2.1", "--port", "0"), "cannot listen"),
         (("serve", ".", "--host", "0.0.0.0", "--port", "0", "--token", "x"), "at least 8"),
         (("demo", "--dataset", "nowhere", "--no-serve"), "no data set at nowhere"),
-        (("demo", "--model", "vgg", "--no-serve"), "must be one of resnet8"),
+        (("demo", "--model", "alexnet", "--no-serve"), "must be one of resnet8"),
+        (("demo", "--learning-rate", "0", "--no-serve"), "learning rate must be > 0 and finite"),
+        (("demo", "--learning-rate", "fast", "--no-serve"), "Invalid value for '--learning-rate'"),
         (("frobnicate",), "No such command"),
     ],
 )

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 import deeptracker
+from deeptracker.demo.recipes import DEFAULT_MODEL, MODEL_NAMES
 from deeptracker.errors import DeepTrackerError
 from deeptracker.schema import FORMAT_VERSION
 
@@ -71,9 +72,13 @@ def demo(
     dataset: Annotated[
         str, typer.Option(help="`digits`, `cifar10`, `cifar100`, an image folder, an `.npz`, or a CIFAR archive.")
     ] = "digits",
-    model: Annotated[str | None, typer.Option(help="Network to train: resnet8, resnet14, resnet20 or convnet.")] = None,
+    model: Annotated[str, typer.Option(help=f"Network to train: one of {', '.join(MODEL_NAMES)}.")] = DEFAULT_MODEL,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs to train; by default what suits the data.")] = None,
     dumps: Annotated[int | None, typer.Option(min=1, help="How many dumps to record; by default what suits.")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="First learning rate, which drops twice; by default what suits the data."),
+    ] = None,
     run: Annotated[str | None, typer.Option(help="Folder to record into; by default a new one below `runs/`.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
     port: Port = 8000,
@@ -86,6 +91,7 @@ def demo(
 
     - `deeptracker demo`
     - `deeptracker demo --dataset cifar100 --epochs 30`
+    - `deeptracker demo --model vgg --learning-rate 3`   (far too high, without a warm-up: it never learns)
     - `deeptracker demo --dataset my.npz --run runs/mine --no-serve`
     """
     from deeptracker.demo.command import record_demo
@@ -96,6 +102,7 @@ def demo(
         model=model,
         epochs=epochs,
         dumps=dumps,
+        learning_rate=learning_rate,
         run=run,
         seed=seed,
         port=None if no_serve else port,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,3 +59,19 @@ def test_numbers_below_1_are_refused() -> None:
         recipe_for(data_of(100), dumps=0)
     with pytest.raises(ValueError, match="batch_size must be"):
         Recipe(epochs=1, batch_size=0, learning_rate=1.0, weight_decay=0.0, drop_factor=0.1)
+
+
+@pytest.mark.parametrize("rate", [0.02, 8.0, 1e-13])
+def test_a_given_learning_rate_is_the_first_and_drops_as_the_recipes_own(rate: float) -> None:
+    own, given = recipe_for(data_of(100)), recipe_for(data_of(100), learning_rate=rate)
+    assert given == replace(own, learning_rate=rate)
+    assert given.learning_rate_at(0, 100) == rate
+    for iteration in (50, 75, 99):
+        relative = given.learning_rate_at(iteration, 100) / rate
+        assert relative == pytest.approx(own.learning_rate_at(iteration, 100) / own.learning_rate)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.1, math.nan, math.inf, 1e39])
+def test_a_learning_rate_that_cannot_be_one_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match=rf"learning rate must be > 0 and finite.* Got {re.escape(str(rate))}\."):
+        recipe_for(data_of(100), learning_rate=rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from deeptracker.demo.datasets import load_dataset
 from deeptracker.demo.image_data import ImageData
 from deeptracker.demo.training import TrainingProgress, train
 from deeptracker.errors import RunExistsError
+from deeptracker.record.graph import FOLLOWED
 from deeptracker.schema import Network
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
@@ -43,6 +45,16 @@ def colour() -> ImageData:
     y = np.arange(64, dtype=np.int64) % 2
     x = (generator.integers(0, 100, (64, 24, 24, 3)) + 150 * y[:, None, None, None]).astype(np.uint8)
     return ImageData("bright and dark", x, y, x[:20], y[:20], ("dark", "bright"))
+
+
+def stripes(*, side: int, images: int) -> ImageData:
+    """Two classes in colour, stripes that lie and stripes that stand, under noise."""
+    generator = np.random.default_rng(0)
+    y = np.arange(images, dtype=np.int64) % 2
+    lying = 120 * ((np.arange(side) // 4) % 2)[:, None, None]
+    pattern = np.where(y[:, None, None, None] == 0, lying, lying.transpose(1, 0, 2))
+    x = (generator.integers(0, 100, (images, side, side, 3)) + pattern).astype(np.uint8)
+    return ImageData("stripes", x, y, x[:20], y[:20], ("lying", "standing"))
 
 
 def read(run: Path) -> tuple[LogReader, Network, Samples]:
@@ -89,6 +101,23 @@ def test_the_network_learns(colour: ImageData, tmp_path: Path) -> None:
     assert (predicted != samples.labels).mean() <= 0.1
 
 
+@pytest.mark.parametrize("model", ["resnet", "vgg", "inception", "densenet", "mobilenet"])
+def test_every_network_learns_digits_and_is_recorded_whole(data: ImageData, tmp_path: Path, model: str) -> None:
+    losses: list[float] = []
+    train(data, tmp_path, model=model, epochs=8, dumps=2, on_progress=lambda at: losses.append(at.loss))
+    assert np.mean(losses[-8:]) < 0.5 * np.mean(losses[:8])
+    log, network, _ = read(tmp_path)
+    assert (log.info.lost, network.source) == ((), FOLLOWED)
+
+
+@pytest.mark.parametrize("model", ["resnet", "vgg", "inception", "densenet", "mobilenet"])
+def test_every_network_learns_images_in_colour(tmp_path: Path, model: str) -> None:
+    losses: list[float] = []
+    striped = stripes(side=32, images=64)
+    train(striped, tmp_path, model=model, epochs=8, dumps=1, on_progress=lambda at: losses.append(at.loss))
+    assert np.mean(losses[-4:]) < 0.5 * np.mean(losses[:2])
+
+
 def test_pictures_are_the_images_and_not_the_normalised_ones(colour: ImageData, tmp_path: Path) -> None:
     import io
 
@@ -112,6 +141,26 @@ def test_a_seed_records_the_same_run_and_another_seed_does_not(colour: ImageData
         runs[name] = np.append(sums, log.scalars()["loss"])
     np.testing.assert_array_equal(runs["first"], runs["again"])
     assert not np.array_equal(runs["first"], runs["other"])
+
+
+def test_a_given_learning_rate_is_trained_with_and_told(data: ImageData, tmp_path: Path) -> None:
+    train(data, tmp_path, model="convnet", epochs=4, dumps=2, learning_rate=0.02)
+    log = read(tmp_path)[0]
+    assert log.info.config["learning_rate"] == 0.02
+    rates = log.scalars()["lr"]
+    np.testing.assert_allclose(np.unique(rates[np.isfinite(rates)]), [0.0018, 0.006, 0.02])
+
+
+def test_a_training_that_diverges_is_recorded_to_its_end(data: ImageData, tmp_path: Path) -> None:
+    last = train(data, tmp_path, model="vgg", epochs=3, dumps=6, learning_rate=1e30)
+    log, _, samples = read(tmp_path)
+    assert math.isnan(last.loss)
+    assert last.iteration == last.iterations == 24
+    assert [dump.iteration for dump in log.dumps] == [0, 4, 8, 12, 16, 20, 24]
+    assert (log.info.state, log.info.lost) == ("finished", ())
+    assert log.filters(log.dumps[-1])["nonfinite"].max() > 0
+    assert len(log.predictions(log.dumps[-1], len(samples.labels)).predicted) == 40
+    assert np.isnan(log.scalars()["loss"][-1])
 
 
 def test_a_training_that_a_person_stops_leaves_what_was_recorded(data: ImageData, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 1. It reads the data set, picks a run folder, and says what is going to happen.
 2. A server is started as a process of its own, as it would run beside a real training, and its link is printed at
    once: the page shows the run growing.
-3. The network is trained under a progress bar. Stopped by Ctrl+C, what was recorded stays and can be shown.
+3. The network is trained under a progress bar. Stopped by Ctrl+C, what was recorded stays and can be shown. A training
+   that diverges is recorded to its end all the same: that is worth a look; the command says where it did.
 4. Then the server stays until Ctrl+C.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -16,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,30 +35,34 @@ from rich.progress import (
 
 from deeptracker.demo.datasets import load_dataset
 from deeptracker.demo.image_data import ImageData
-from deeptracker.demo.recipes import MODEL_NAMES
+from deeptracker.demo.recipes import MODEL_NAMES, check_learning_rate
 from deeptracker.errors import DeepTrackerError, RunExistsError
 
 DEFAULT_ROOT = Path("runs")
-DEFAULT_MODEL = "resnet8"
 
 
 def record_demo(
     out: Console,
     *,
     dataset: str,
-    model: str | None,
+    model: str,
     epochs: int | None,
     dumps: int | None,
+    learning_rate: float | None,
     run: str | None,
     seed: int,
     port: int | None,
     open_page: Callable[[str], None],
 ) -> None:
-    """Train, record, and show (unless `port` is None); `open_page` is given the link of the page."""
+    """Train, record, and show (unless `port` is None); `open_page` is given the link of the page.
+
+    ValueError, before anything is downloaded or written, for an unknown model or a learning rate that cannot be one.
+    """
     _require_torch()
-    model = model or DEFAULT_MODEL
     if model not in MODEL_NAMES:
         raise ValueError(f"model must be one of {', '.join(MODEL_NAMES)}. Got {model!r}.")
+    if learning_rate is not None:
+        check_learning_rate(learning_rate)
     data = _load(out, dataset)
     folder = Path(run) if run else _free_folder(DEFAULT_ROOT, f"{data.name}-{model}")
     if (folder / "run.json").exists():
@@ -64,15 +71,18 @@ def record_demo(
         f"{data.name}: {len(data.x_train):,} training and {len(data.x_test):,} validation images, "
         f"{data.classes} classes. Recording {model} into {folder}"
     )
+    train = partial(
+        _train, out, data, folder, model=model, epochs=epochs, dumps=dumps, learning_rate=learning_rate, seed=seed
+    )
     if port is None:
-        _train(out, data, folder, model=model, epochs=epochs, dumps=dumps, seed=seed)
+        train()
         out.print(f"Show it: deeptracker serve {folder.parent}")
         return
     with _server(folder.parent, port) as (server, link):
         page = f"{link}?run={quote(folder.name)}"
         out.print(f"DeepTracker shows the run growing at [bold cyan]{page}[/bold cyan]")
         open_page(page)
-        _train(out, data, folder, model=model, epochs=epochs, dumps=dumps, seed=seed)
+        train()
         out.print(f"Recorded. The page stays at [bold cyan]{page}[/bold cyan] until Ctrl+C.")
         with suppress(KeyboardInterrupt):
             server.wait()
@@ -106,7 +116,15 @@ def _load(out: Console, dataset: str) -> ImageData:
 
 
 def _train(
-    out: Console, data: ImageData, folder: Path, *, model: str, epochs: int | None, dumps: int | None, seed: int
+    out: Console,
+    data: ImageData,
+    folder: Path,
+    *,
+    model: str,
+    epochs: int | None,
+    dumps: int | None,
+    learning_rate: float | None,
+    seed: int,
 ) -> None:
     from deeptracker.demo.training import TrainingProgress, train
 
@@ -117,18 +135,36 @@ def _train(
         TextColumn("loss {task.fields[loss]:.3f}"),
         TimeRemainingColumn(),
     )
+    diverged: TrainingProgress | None = None
     with Progress(*columns, console=out) as bar:
         task = bar.add_task("", total=None, epoch="1", loss=float("nan"))
 
         def show(at: TrainingProgress) -> None:
+            nonlocal diverged
+            if diverged is None and not math.isfinite(at.loss):
+                diverged = at
             epoch = f"{at.epoch}/{at.epochs}"
             bar.update(task, total=at.iterations, completed=at.iteration, epoch=epoch, loss=at.loss)
 
         try:
-            train(data, folder, model=model, epochs=epochs, dumps=dumps, seed=seed, on_progress=show)
+            train(
+                data,
+                folder,
+                model=model,
+                epochs=epochs,
+                dumps=dumps,
+                learning_rate=learning_rate,
+                seed=seed,
+                on_progress=show,
+            )
         except KeyboardInterrupt:
             out.print(f"Stopped. What was recorded stays: deeptracker serve {folder.parent}")
             raise
+    if diverged is not None:
+        out.print(
+            f"The training diverged: at iteration {diverged.iteration:,} of {diverged.iterations:,} the loss became "
+            f"{diverged.loss}. The run is recorded to its end; one that learns needs a lower --learning-rate."
+        )
 
 
 @contextmanager

@@ -14,16 +14,23 @@ No torch here, so that the command line can name the networks quickly.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from deeptracker.demo.image_data import ImageData
 
-MODEL_NAMES = ("resnet8", "resnet14", "resnet20", "convnet")
+MODEL_NAMES = ("resnet8", "resnet14", "resnet20", "resnet", "convnet", "vgg", "inception", "densenet", "mobilenet")
+"""What demo/models knows how to make."""
+DEFAULT_MODEL = "resnet8"
+
 DUMPS = 150
 DUMPS_OF_A_SMALL_SET = 228
 SMALL_SET_IMAGES = 5_000
 AUGMENTED_FROM_PIXELS = 24
 IMAGES_IN_TEN_MINUTES = 450_000  # resnet8, 32x32 colour, with 150 validations of a third as many images
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 60
+LARGEST_LEARNING_RATE = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Recipe:
         for name in ("epochs", "batch_size", "dumps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1. Got {getattr(self, name)}.")
+        check_learning_rate(self.learning_rate)
 
     def learning_rate_at(self, iteration: int, iterations: int) -> float:
         """The learning rate of one of `iterations`, counted from 0.
@@ -53,15 +61,24 @@ class Recipe:
         [1.0, 1.0, 0.1, 0.01]
         """
         drops_before = sum(iteration >= share * iterations for share in self.drops)
-        return round(self.learning_rate * self.drop_factor**drops_before, 12)
+        return float(f"{self.learning_rate * self.drop_factor**drops_before:.12g}")
 
 
-def recipe_for(data: ImageData, *, epochs: int | None = None, dumps: int | None = None) -> Recipe:
-    """The recipe for a data set; `epochs` and `dumps` override its own. ValueError if one is below 1."""
-    recipe = _recipe_by_size(data)
-    return replace(
-        recipe, epochs=recipe.epochs if epochs is None else epochs, dumps=recipe.dumps if dumps is None else dumps
-    )
+def recipe_for(
+    data: ImageData, *, epochs: int | None = None, dumps: int | None = None, learning_rate: float | None = None
+) -> Recipe:
+    """The recipe for a data set; what is given overrides its own, `learning_rate` the first one, before the drops.
+
+    ValueError if `epochs` or `dumps` is below 1, or the learning rate is not a finite number above 0.
+    """
+    given: dict[str, Any] = {"epochs": epochs, "dumps": dumps, "learning_rate": learning_rate}
+    return replace(_recipe_by_size(data), **{name: value for name, value in given.items() if value is not None})
+
+
+def check_learning_rate(rate: float) -> None:
+    """ValueError unless it is above 0 and finite in float32 as well: torch multiplies in that."""
+    if not 0 < rate <= LARGEST_LEARNING_RATE:
+        raise ValueError(f"learning rate must be > 0 and finite, at most {LARGEST_LEARNING_RATE:.2g}. Got {rate}.")
 
 
 def _recipe_by_size(data: ImageData) -> Recipe:

@@ -21,7 +21,7 @@ from torch.nn import functional
 from deeptracker.demo.batches import Normalisation, augment, channels_first
 from deeptracker.demo.image_data import ImageData
 from deeptracker.demo.models import make_model
-from deeptracker.demo.recipes import Recipe, recipe_for
+from deeptracker.demo.recipes import DEFAULT_MODEL, Recipe, recipe_for
 from deeptracker.record.recorder import Recorder
 
 MOST_THREADS = 4
@@ -47,9 +47,10 @@ def train(
     data: ImageData,
     run: str | os.PathLike[str],
     *,
-    model: str = "resnet8",
+    model: str = DEFAULT_MODEL,
     epochs: int | None = None,
     dumps: int | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
     name: str | None = None,
     on_progress: OnProgress | None = None,
@@ -57,10 +58,11 @@ def train(
     """Train a network of this name on `data`, record it to `run`, and return how it stood after the last iteration.
 
     `dumps` or more are made, evenly spread, as far as there are so many iterations, and one of the initial weights.
-    Without `epochs` or `dumps` the data set's recipe decides. ValueError for an unknown model or a number below 1,
-    RunExistsError where a run is already.
+    Without `epochs`, `dumps` or `learning_rate` (the first one, before its drops) the data set's recipe decides. Where
+    the loss is no number any more, training and recording go on to the end. ValueError for an unknown model, a number
+    below 1 or a learning rate that is not above 0 and finite, RunExistsError where a run is already.
     """
-    recipe = recipe_for(data, epochs=epochs, dumps=dumps)
+    recipe = recipe_for(data, epochs=epochs, dumps=dumps, learning_rate=learning_rate)
     network = make_model(model, data.channels, data.classes, data.side, seed=seed)
     torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))  # layers this small slow down on more
     normalisation = Normalisation.of(data.x_train)
