@@ -1,23 +1,34 @@
 import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import { Columns } from './kernel/columns.ts';
-import { arrayOf, decodeFrame, type Cells, type Frame } from './kernel/frame.ts';
+import { arrayOf, decodeFrame, type Cells, type Frame, type FrameArray } from './kernel/frame.ts';
+import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
+import type { FilterOrder, Normalisation } from './kernel/view_state.ts';
 import {
   SourceError,
   type Anomalies,
   type Asking,
+  type BoxStats,
   type ClassErrors,
   type ClassSamples,
   type Clusters,
   type Cursor,
   type DataSource,
+  type FilterCells,
+  type FilterHistory,
+  type FilterRank,
+  type FilterRows,
   type Highest,
+  type Kernels,
   type Listener,
   type LiveWord,
+  type NodeStats,
   type Overall,
   type RunInfo,
   type RunList,
   type SampleHistory,
+  type TopCounts,
+  type TopFilters,
 } from './source.ts';
 
 /** The server's HTTP API (docs/http-api.md). The only place of the page that knows of fetch and EventSource. */
@@ -108,6 +119,14 @@ function grown<T extends Cells>(
   return held && held.rows === rows && first <= held.length
     ? held.splice(first, block)
     : Columns.of(rows, block);
+}
+
+function grownMatrix<T extends Cells>(
+  held: Columns<T> | undefined,
+  first: number,
+  { shape, data: block }: FrameArray,
+): Columns<T> {
+  return grown(held, shape[0], first, block as T);
 }
 
 export class HttpSource implements DataSource {
@@ -206,6 +225,109 @@ export class HttpSource implements DataSource {
       name: String(got.header['name'] ?? sample),
       hasPicture: Boolean(got.header['has_picture']),
     };
+  }
+
+  network(run: string, asking: Asking): Promise<NetworkAnswer> {
+    return json(address('network', { run }), asking);
+  }
+
+  async nodeStats(run: string, measure: string, held: NodeStats | null, asking: Asking): Promise<NodeStats> {
+    const got = await frame(address('node-stats', { run, measure, ...since(held) }), asking);
+    const { first, ...cursor } = cursorOf(got);
+    return { ...cursor, measure, values: grownMatrix(held?.values, first, arrayOf(got, 'values')) };
+  }
+
+  async box(
+    run: string,
+    node: number,
+    measure: string,
+    held: BoxStats | null,
+    asking: Asking,
+  ): Promise<BoxStats> {
+    const got = await frame(address('box', { run, node, measure, ...since(held) }), asking);
+    const { first, ...cursor } = cursorOf(got);
+    const values = grownMatrix<Float32Array>(held?.values, first, arrayOf(got, 'values'));
+    return { ...cursor, of: String(got.header['of']), values };
+  }
+
+  async filters(
+    run: string,
+    layer: number,
+    measure: string,
+    normalise: Normalisation,
+    asking: Asking,
+  ): Promise<FilterCells> {
+    const got = await frame(address('filters', { run, layer, measure, normalise }), asking);
+    const { shape, data: cells, scale } = arrayOf(got, 'cells');
+    return {
+      layer,
+      measure,
+      normalise,
+      filters: shape[0],
+      dumps: shape[1],
+      cells: cells as Uint8Array,
+      lo: scale?.lo ?? 0,
+      hi: scale?.hi ?? 1,
+      size: data(got, 'size'),
+      never: data(got, 'never'),
+    };
+  }
+
+  async filterValues(run: string, layer: number, measure: string, asking: Asking): Promise<Float32Array> {
+    return data(await frame(address('filter-values', { run, layer, measure }), asking), 'values');
+  }
+
+  async filterOrder(
+    run: string,
+    layer: number,
+    measure: string,
+    by: Exclude<FilterOrder, 'index'>,
+    asking: Asking,
+  ): Promise<FilterRows> {
+    const got = await frame(address('filter-order', { run, layer, measure, by }), asking);
+    return { order: data(got, 'order'), method: String(got.header['order_method']) };
+  }
+
+  async filter(run: string, layer: number, filter: number, asking: Asking): Promise<FilterHistory> {
+    const got = await frame(address('filter', { run, layer, filter }), asking);
+    const values = grownMatrix<Float32Array>(undefined, 0, arrayOf(got, 'values'));
+    return { layer, filter, measures: got.header['measures'] as string[], values };
+  }
+
+  async filterRank(
+    run: string,
+    layer: number,
+    filter: number,
+    measure: string,
+    asking: Asking,
+  ): Promise<FilterRank> {
+    const got = await frame(address('filter-rank', { run, layer, filter, measure }), asking);
+    return { rank: data(got, 'rank'), filters: Number(got.header['filters']) };
+  }
+
+  async topFilters(
+    run: string,
+    iteration: number,
+    k: number,
+    measure: string,
+    asking: Asking,
+  ): Promise<TopFilters> {
+    const got = await frame(address('top-filters', { run, iteration, k, measure }), asking);
+    return { layer: data(got, 'layer'), filter: data(got, 'filter'), value: data(got, 'value') };
+  }
+
+  async topCounts(run: string, k: number, measure: string, asking: Asking): Promise<TopCounts> {
+    const { shape, data: counts } = arrayOf(
+      await frame(address('top-counts', { run, k, measure }), asking),
+      'counts',
+    );
+    return { layers: shape[0], dumps: shape[1], counts: counts as Int32Array };
+  }
+
+  async kernels(run: string, iteration: number, asking: Asking): Promise<Kernels> {
+    const got = await frame(address('kernels', { run, iteration }), asking);
+    const { shape, data: values } = arrayOf(got, 'values');
+    return { layer: Number(got.header['layer']), shape, values: values as Float32Array };
   }
 
   pictureAddress(run: string, sample: number): string {

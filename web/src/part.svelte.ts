@@ -8,6 +8,9 @@ import { SourceError, type Asking } from './source.ts';
  */
 export type Ask<T> = (held: T | null, asking: Asking) => Promise<T>;
 
+/** A part, whatever its answer is. */
+export type AnyPart = Pick<Part<unknown>, 'busy' | 'failure' | 'retry'>;
+
 export class Part<T> {
   value = $state.raw<T | null>(null);
   failure = $state.raw<SourceError | null>(null);

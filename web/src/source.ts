@@ -1,7 +1,9 @@
 import type { AnomalyTable } from './kernel/anomalies.ts';
 import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import type { Columns } from './kernel/columns.ts';
+import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
+import type { FilterOrder, Normalisation } from './kernel/view_state.ts';
 
 /**
  * Where do the data come from? From anything that answers these questions: the server, an exported file, a notebook.
@@ -113,6 +115,75 @@ export interface SampleHistory {
   readonly hasPicture: boolean;
 }
 
+/** One measure of every node of the hierarchy: a row a node, in the network's order. */
+export interface NodeStats extends Cursor {
+  readonly measure: string;
+  readonly values: Columns<Float32Array>;
+}
+
+/** Minimum, quartiles, median and maximum of one node, in five rows. */
+export interface BoxStats extends Cursor {
+  /** What is distributed: `filters` (their values of the measure), `weights` or `gradients`. */
+  readonly of: string;
+  readonly values: Columns<Float32Array>;
+}
+
+/** A layer's filters over all dumps, as colours. */
+export interface FilterCells {
+  readonly layer: number;
+  readonly measure: string;
+  readonly normalise: Normalisation;
+  readonly filters: number;
+  readonly dumps: number;
+  readonly cells: Uint8Array;
+  /** What the smallest and largest cell stand for, as shares of `size`. */
+  readonly lo: number;
+  readonly hi: number;
+  /** Of each filter, of each dump, or of all: a value is its cell's share times this. */
+  readonly size: Float32Array;
+  /** Filters that never change. */
+  readonly never: Int32Array;
+}
+
+export interface FilterRows {
+  readonly order: Int32Array;
+  readonly method: string;
+}
+
+/** One filter: all its measures over all dumps, row by row. */
+export interface FilterHistory {
+  readonly layer: number;
+  readonly filter: number;
+  readonly measures: readonly string[];
+  readonly values: Columns<Float32Array>;
+}
+
+/** A filter's place among all filters of the network at each dump, 1 for the largest value; 0 where it has none. */
+export interface FilterRank {
+  readonly rank: Int32Array;
+  readonly filters: number;
+}
+
+export interface TopFilters {
+  readonly layer: Int32Array;
+  readonly filter: Int32Array;
+  readonly value: Float32Array;
+}
+
+/** How many of the most changed filters lie in each layer, at each dump. */
+export interface TopCounts {
+  readonly layers: number;
+  readonly dumps: number;
+  readonly counts: Int32Array;
+}
+
+/** The weights of the first convolution at one dump: (filters, channels, height, width). */
+export interface Kernels {
+  readonly layer: number;
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
 export interface LiveWord {
   readonly dumps: number;
   readonly iteration: number;
@@ -142,6 +213,36 @@ export interface DataSource {
   anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts>;
   classSamples(run: string, cls: number, held: ClassSamples | null, asking: Asking): Promise<ClassSamples>;
   sample(run: string, sample: number, asking: Asking): Promise<SampleHistory>;
+  network(run: string, asking: Asking): Promise<NetworkAnswer>;
+  nodeStats(run: string, measure: string, held: NodeStats | null, asking: Asking): Promise<NodeStats>;
+  box(run: string, node: number, measure: string, held: BoxStats | null, asking: Asking): Promise<BoxStats>;
+  filters(
+    run: string,
+    layer: number,
+    measure: string,
+    normalise: Normalisation,
+    asking: Asking,
+  ): Promise<FilterCells>;
+  /** The values behind the colours: (filters, dumps), row by row. */
+  filterValues(run: string, layer: number, measure: string, asking: Asking): Promise<Float32Array>;
+  filterOrder(
+    run: string,
+    layer: number,
+    measure: string,
+    by: Exclude<FilterOrder, 'index'>,
+    asking: Asking,
+  ): Promise<FilterRows>;
+  filter(run: string, layer: number, filter: number, asking: Asking): Promise<FilterHistory>;
+  filterRank(
+    run: string,
+    layer: number,
+    filter: number,
+    measure: string,
+    asking: Asking,
+  ): Promise<FilterRank>;
+  topFilters(run: string, iteration: number, k: number, measure: string, asking: Asking): Promise<TopFilters>;
+  topCounts(run: string, k: number, measure: string, asking: Asking): Promise<TopCounts>;
+  kernels(run: string, iteration: number, asking: Asking): Promise<Kernels>;
   pictureAddress(run: string, sample: number): string;
   /** Both return the function that ends the listening. */
   followRuns(listener: Listener<RunList>): () => void;

@@ -5,7 +5,18 @@ import { decode, encode, onlyChange, type View } from './kernel/view_state.ts';
  * repeated steps of one control within 800 ms share an entry, so that Back undoes what the user thinks of as one thing.
  */
 const COALESCE_MS = 800;
-const STEPPED: ReadonlySet<keyof View | null> = new Set(['k', 'win', 'th', 'rowHeight', 'zoom', 'anomaly']);
+const STEPPED: ReadonlySet<keyof View | null> = new Set([
+  'k',
+  'win',
+  'th',
+  'rowHeight',
+  'zoom',
+  'anomaly',
+  'bands',
+  'filterHeight',
+  'top',
+  'filter',
+]);
 
 export class ViewStore {
   v = $state.raw<View>(decode(location.search));

@@ -1,3 +1,5 @@
+import type { NodeKind } from './network.ts';
+
 /**
  * Which colour means what? The ramps are strictly monotonic in lightness for normal and colour-blind eyes; every ramp
  * becomes a table of 256 packed pixels, entry 0 transparent (missing: the hatch below shows through).
@@ -10,6 +12,20 @@ const ERROR = {
   light: ['#0b3c49', '#14626b', '#2f8a7d', '#74ad7e', '#bccb78', '#efe07a', '#fff3a3'],
   dark: ['#07222b', '#0e4751', '#1f6f69', '#5d9a70', '#a9bf6c', '#e8da72', '#fff6b0'],
 };
+const CHANGE = {
+  light: ['#f6f9fd', '#e1ebf6', '#c3d8ee', '#93bbe0', '#5a93cb', '#2a66ae', '#0d3a7d'],
+  dark: ['#10161d', '#13273c', '#16436b', '#1f659f', '#4590cf', '#8dbdec', '#e3f1ff'],
+};
+/** From the band next to zero outwards; blue and orange stay apart for every kind of colour blindness. */
+const POSITIVE = {
+  light: ['#f0d3ae', '#dd9a4c', '#a85a12'],
+  dark: ['#573a1a', '#b0702c', '#f5c07f'],
+};
+const NEGATIVE = {
+  light: ['#bfd6ee', '#6ea2d6', '#1f5aa0'],
+  dark: ['#1f3c60', '#3f7cc2', '#a3cdf7'],
+};
+const ZERO = { light: '#f6f5f2', dark: '#12161c' };
 const COUNT = {
   light: ['#f7f7fb', '#dcdcf0', '#b4b3dc', '#827fc0', '#54489b', '#371a72'],
   dark: ['#12161d', '#25264a', '#433f82', '#6e68b8', '#a39ee0', '#e1defc'],
@@ -40,6 +56,19 @@ export interface Theme {
   readonly stages: readonly string[];
   readonly errorRamp: Ramp;
   readonly countRamp: Ramp;
+  readonly changeRamp: Ramp;
+  readonly horizonPositive: Ramp;
+  readonly horizonNegative: Ramp;
+  /** Negative, zero, positive. */
+  readonly divergingRamp: Ramp;
+  readonly nodes: Readonly<Record<NodeKind, string>>;
+  /** Level bars of what is shown, and of what is not. */
+  readonly barOn: string;
+  readonly barOff: string;
+}
+
+function aroundZero(name: ThemeName): Ramp {
+  return [...NEGATIVE[name].toReversed(), ZERO[name], ...POSITIVE[name]];
 }
 
 const LIGHT: Theme = {
@@ -67,6 +96,20 @@ const LIGHT: Theme = {
   stages: ['#4b4f63', '#7d808f', '#a9abb6', '#cbccd2'],
   errorRamp: ERROR.light,
   countRamp: COUNT.light,
+  changeRamp: CHANGE.light,
+  horizonPositive: POSITIVE.light,
+  horizonNegative: NEGATIVE.light,
+  divergingRamp: aroundZero('light'),
+  nodes: {
+    data: '#3f9a62',
+    conv: '#c8574b',
+    pool: '#8e63b5',
+    add: '#69737d',
+    concat: '#d99a2b',
+    linear: '#8c6d31',
+  },
+  barOn: '#2f6db5',
+  barOff: '#cfdcec',
 };
 
 const DARK: Theme = {
@@ -94,6 +137,20 @@ const DARK: Theme = {
   stages: ['#c4c8d6', '#9196a6', '#666b7a', '#464b58'],
   errorRamp: ERROR.dark,
   countRamp: COUNT.dark,
+  changeRamp: CHANGE.dark,
+  horizonPositive: POSITIVE.dark,
+  horizonNegative: NEGATIVE.dark,
+  divergingRamp: aroundZero('dark'),
+  nodes: {
+    data: '#4fb077',
+    conv: '#d9695c',
+    pool: '#a67fd0',
+    add: '#84909c',
+    concat: '#ecb550',
+    linear: '#94753a',
+  },
+  barOn: '#5b9be6',
+  barOff: '#25364b',
 };
 
 /** Those that the page around the canvas wears too. */
@@ -135,12 +192,32 @@ export function cssOf([r, g, b]: Rgb): string {
   return `rgb(${r} ${g} ${b})`;
 }
 
+/** The colours of 1 to 6 bands, the one next to zero first. */
+export function horizonColours(ramp: Ramp, bands: number): string[] {
+  return Array.from({ length: bands }, (_, band) =>
+    cssOf(colourAt(ramp, bands === 1 ? 0.5 : band / (bands - 1))),
+  );
+}
+
 /** Packed little-endian RGBA for 1..255 = 0..1 of the ramp; 0 = missing. */
 export function lutOf(ramp: Ramp): Lut {
+  return tableOf(ramp, (cell) => (cell - 1) / 254);
+}
+
+/**
+ * The same for a ramp that diverges, where the cell `middle` stands for zero: equal steps to both sides, so that equal
+ * magnitudes look alike; 128 for a scale of -1..1.
+ */
+export function divergingLutOf(ramp: Ramp, middle: number): Lut {
+  const reach = Math.max(middle - 1, 255 - middle);
+  return tableOf(ramp, (cell) => 0.5 + (cell - middle) / (2 * reach));
+}
+
+function tableOf(ramp: Ramp, shareOfCell: (cell: number) => number): Lut {
   const lut = new Uint32Array(256);
-  for (let i = 1; i < 256; i++) {
-    const [r, g, b] = colourAt(ramp, (i - 1) / 254);
-    lut[i] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  for (let cell = 1; cell < 256; cell++) {
+    const [r, g, b] = colourAt(ramp, shareOfCell(cell));
+    lut[cell] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
   }
   return lut;
 }

@@ -37,6 +37,19 @@ export function decimalText(value: number, digits = 2): string {
   return Number.isFinite(value) ? value.toFixed(digits) : '–';
 }
 
+const MINUS = '\u2212';
+
+/** Weights, their changes and gradients, with two or three digits: 0.123, −5.4e-3; – where unknown. */
+export function valueText(value: number): string {
+  if (Number.isNaN(value)) return '–';
+  const size = Math.abs(value);
+  const sign = value < 0 ? MINUS : '';
+  if (size === Number.POSITIVE_INFINITY) return `${sign}∞`;
+  if (size !== 0 && (size < 1e-2 || size >= 1e4))
+    return sign + size.toExponential(1).replace('.0e', 'e').replace('+', '');
+  return sign + (size >= 100 ? whole(Math.round(size)) : significant(size));
+}
+
 export function bytesText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(0)} kB`;
@@ -80,6 +93,17 @@ export function shortened(text: string, longest: number): string {
   if (text.length <= longest) return text;
   const head = Math.ceil((longest - 1) * 0.6);
   return `${text.slice(0, head)}…${text.slice(text.length - (longest - 1 - head))}`;
+}
+
+/** A dotted name without its first parts, as many as it takes; their place is marked. */
+export function lastParts(name: string, longest: number): string {
+  if (name.length <= longest) return name;
+  const parts = name.split('.');
+  for (let from = 1; from < parts.length; from++) {
+    const rest = `…${parts.slice(from).join('.')}`;
+    if (rest.length <= longest) return rest;
+  }
+  return shortened(parts[parts.length - 1], longest);
 }
 
 /** Keep the end, where the names of samples differ. */

@@ -9,8 +9,17 @@ import type { RowOrder } from './predictions.ts';
  */
 export type Span = readonly [number, number];
 
+/** In the order of their keys, 1 and on. */
+export const VIEWS = ['validation', 'layers'] as const;
+export type ViewName = (typeof VIEWS)[number];
+export type ChartKind = 'line' | 'horizon' | 'box';
+export type Normalisation = 'filter' | 'iteration' | 'global';
+export type FilterOrder = 'index' | 'similarity' | 'activity';
+export type SpineColour = 'kind' | 'value';
+
 export interface View {
   readonly run: string | null;
+  readonly view: ViewName;
   /** Clusters; anomaly window in dumps; threshold in per cent. */
   readonly k: number;
   readonly win: number;
@@ -29,10 +38,31 @@ export interface View {
   readonly anomaly: Span | null;
   readonly rows: RowOrder;
   readonly rowHeight: number;
+  /** The measure of the charts, how it is drawn, and whether each chart has a scale of its own. */
+  readonly stat: string;
+  readonly chart: ChartKind;
+  readonly bands: number;
+  readonly ownScale: boolean;
+  /** Modules and layers that have a chart (places in the hierarchy); null for those that are shown first. */
+  readonly nodes: readonly number[] | null;
+  /** Layers that are unfolded into their filters: measure, normalisation, order and height of the rows (0: all fit). */
+  readonly layers: readonly number[];
+  readonly filterStat: string;
+  readonly norm: Normalisation;
+  readonly filterRows: FilterOrder;
+  readonly filterHeight: number;
+  /** Selected filter: layer and number. */
+  readonly filter: Span | null;
+  readonly spine: SpineColour;
+  /** How many of the most changed filters count; 0 for no such restriction. */
+  readonly top: number;
+  /** The network's graph is popped out. */
+  readonly graph: boolean;
 }
 
 export const DEFAULTS: View = {
   run: null,
+  view: 'validation',
   k: 4,
   win: 10,
   th: 35,
@@ -48,9 +78,35 @@ export const DEFAULTS: View = {
   anomaly: null,
   rows: 'similarity',
   rowHeight: 3,
+  stat: 'mean',
+  chart: 'horizon',
+  bands: 3,
+  ownScale: false,
+  nodes: null,
+  layers: [],
+  filterStat: 'change',
+  norm: 'filter',
+  filterRows: 'index',
+  filterHeight: 0,
+  filter: null,
+  spine: 'kind',
+  top: 0,
+  graph: false,
 };
 
-export const BOUNDS = { k: [2, 12], win: [2, 60], th: [0, 100], rowHeight: [1, 8] } as const;
+export const BOUNDS = {
+  k: [2, 12],
+  win: [2, 60],
+  th: [0, 100],
+  rowHeight: [1, 8],
+  bands: [1, 6],
+  filterHeight: [0, 8],
+  top: [0, 1000],
+} as const;
+export const CHARTS: readonly ChartKind[] = ['line', 'horizon', 'box'];
+export const NORMALISATIONS: readonly Normalisation[] = ['filter', 'iteration', 'global'];
+export const FILTER_ORDERS: readonly FilterOrder[] = ['index', 'similarity', 'activity'];
+const SPINES: readonly SpineColour[] = ['kind', 'value'];
 const SORTS: readonly ClassOrder[] = ['hardest', 'name', 'score', 'similarity'];
 const ROWS: readonly RowOrder[] = ['similarity', 'label', 'final'];
 const LONGEST_LIST = 5000;
@@ -62,6 +118,7 @@ export function encode(view: View): string {
       query.push(`${key}=${encodeURIComponent(value).replaceAll('%2F', '/')}`);
   };
   put('run', view.run, null);
+  put('view', view.view, DEFAULTS.view);
   put('k', view.k, DEFAULTS.k);
   put('win', view.win, DEFAULTS.win);
   put('th', view.th, DEFAULTS.th);
@@ -77,6 +134,20 @@ export function encode(view: View): string {
   put('a', view.anomaly && view.anomaly.join('.'), null);
   put('rows', view.rows, DEFAULTS.rows);
   put('rh', view.rowHeight, DEFAULTS.rowHeight);
+  put('stat', view.stat, DEFAULTS.stat);
+  put('chart', view.chart, DEFAULTS.chart);
+  put('bands', view.bands, DEFAULTS.bands);
+  put('own', view.ownScale ? 1 : 0, 0);
+  put('n', view.nodes && encodeList(view.nodes), null);
+  put('l', encodeList(view.layers), '');
+  put('fstat', view.filterStat, DEFAULTS.filterStat);
+  put('norm', view.norm, DEFAULTS.norm);
+  put('frows', view.filterRows, DEFAULTS.filterRows);
+  put('fh', view.filterHeight, DEFAULTS.filterHeight);
+  put('f', view.filter && view.filter.join('.'), null);
+  put('spine', view.spine, DEFAULTS.spine);
+  put('top', view.top, DEFAULTS.top);
+  put('graph', view.graph ? 1 : 0, 0);
   return query.length ? `?${query.join('&')}` : '';
 }
 
@@ -85,6 +156,7 @@ export function decode(search: string): View {
   const span = (key: string) => decodeSpan(query.get(key), '-', (a, b) => b > a);
   return {
     run: query.get('run') || null,
+    view: oneOf(query.get('view'), VIEWS, DEFAULTS.view),
     k: clamped(query.get('k'), DEFAULTS.k, BOUNDS.k),
     win: clamped(query.get('win'), DEFAULTS.win, BOUNDS.win),
     th: clamped(query.get('th'), DEFAULTS.th, BOUNDS.th),
@@ -100,6 +172,20 @@ export function decode(search: string): View {
     anomaly: decodeSpan(query.get('a'), '.', () => true),
     rows: oneOf(query.get('rows'), ROWS, DEFAULTS.rows),
     rowHeight: clamped(query.get('rh'), DEFAULTS.rowHeight, BOUNDS.rowHeight),
+    stat: measure(query.get('stat'), DEFAULTS.stat),
+    chart: oneOf(query.get('chart'), CHARTS, DEFAULTS.chart),
+    bands: clamped(query.get('bands'), DEFAULTS.bands, BOUNDS.bands),
+    ownScale: query.get('own') === '1',
+    nodes: query.has('n') ? decodeList(query.get('n')) : null,
+    layers: decodeList(query.get('l')),
+    filterStat: measure(query.get('fstat'), DEFAULTS.filterStat),
+    norm: oneOf(query.get('norm'), NORMALISATIONS, DEFAULTS.norm),
+    filterRows: oneOf(query.get('frows'), FILTER_ORDERS, DEFAULTS.filterRows),
+    filterHeight: clamped(query.get('fh'), DEFAULTS.filterHeight, BOUNDS.filterHeight),
+    filter: decodeSpan(query.get('f'), '.', () => true),
+    spine: oneOf(query.get('spine'), SPINES, DEFAULTS.spine),
+    top: clamped(query.get('top'), DEFAULTS.top, BOUNDS.top),
+    graph: query.get('graph') === '1',
   };
 }
 
@@ -135,6 +221,11 @@ function clamped(text: string | null, fallback: number, [lo, hi]: Span): number 
   if (text === null || text.trim() === '') return fallback;
   const value = Math.round(Number(text));
   return Number.isFinite(value) ? Math.min(hi, Math.max(lo, value)) : fallback;
+}
+
+/** The name of a measure; whether the run has it is seen when the network is known. */
+function measure(text: string | null, fallback: string): string {
+  return text !== null && /^[a-z0-9_]{1,40}$/.test(text) ? text : fallback;
 }
 
 function oneOf<T extends string>(text: string | null, allowed: readonly T[], fallback: T): T {

@@ -1,7 +1,7 @@
 import type { Axis } from '../kernel/axis.ts';
 import type { Columns } from '../kernel/columns.ts';
 import type { Lut, Theme } from '../kernel/colour.ts';
-import { reduceMean } from '../kernel/raster.ts';
+import { reduceMean, type Reduce } from '../kernel/raster.ts';
 import { knownPart } from './stripes.ts';
 import type { Surface } from './surface.ts';
 
@@ -18,9 +18,21 @@ export interface PixelChart {
 
 /** Samples from top to bottom, dumps from left to right: correct or not. */
 export function drawPixelChart(surface: Surface, axis: Axis, theme: Theme, chart: PixelChart): void {
+  drawCells(surface, axis, theme, chart, reduceMean);
+  drawChartFrame(surface, axis, theme, chart);
+}
+
+/** The matrix itself; missing cells let the hatch through. */
+export function drawCells(
+  surface: Surface,
+  axis: Axis,
+  theme: Theme,
+  chart: PixelChart,
+  reduce: Reduce,
+): void {
   const { cells, order, lut, top, rowHeight, y, h } = chart;
   const { col1, shown } = knownPart(axis, cells.length);
-  const pixels = reduceMean(
+  const pixels = reduce(
     { data: cells.data, stride: cells.stride, order, lut },
     {
       row0: top,
@@ -35,13 +47,23 @@ export function drawPixelChart(surface: Surface, axis: Axis, theme: Theme, chart
   surface.rect(axis.x0, y, axis.width, h, { fill: theme.skeleton });
   if (pixels.data.includes(0)) surface.hatch(axis.x0, y, shown, h, theme.hatch, theme.hatchGround);
   if (shown > 0) surface.pixels(pixels, axis.x0, y, shown, h);
+}
+
+/** The frame around it, and beside it which part of its rows is shown. */
+export function drawChartFrame(surface: Surface, axis: Axis, theme: Theme, chart: PixelChart): void {
+  const { y, h } = chart;
   surface.frame(axis.x0 - 0.5, y - 0.5, axis.width + 1, h + 1, { stroke: theme.ink, width: 1 });
   drawScrollThumb(surface, axis, theme, chart);
 }
 
+/** Does the chart scroll inside? */
+export function isCut(chart: PixelChart): boolean {
+  return chart.order.length * chart.rowHeight > chart.h + 1;
+}
+
 function drawScrollThumb(surface: Surface, axis: Axis, theme: Theme, chart: PixelChart): void {
+  if (!isCut(chart)) return;
   const whole = chart.order.length * chart.rowHeight;
-  if (whole <= chart.h + 1) return;
   const length = Math.max(16, (chart.h / whole) * chart.h);
   const y = chart.y + ((chart.top * chart.rowHeight) / (whole - chart.h)) * (chart.h - length);
   surface.rect(axis.x0 + axis.width + 3, chart.y, 4, chart.h, { fill: theme.faint, radius: 2 });

@@ -1,17 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { cellOf, countedShare, lutOf, parseHex, shareOf, THEMES } from '../../src/kernel/colour.ts';
+import {
+  cellOf,
+  countedShare,
+  divergingLutOf,
+  horizonColours,
+  lutOf,
+  parseHex,
+  shareOf,
+  THEMES,
+  type Ramp,
+} from '../../src/kernel/colour.ts';
 
-function lightness(packed: number): number {
-  const linear = [packed & 255, (packed >> 8) & 255, (packed >> 16) & 255].map((v) => {
+function lightness(pixel: number): number {
+  const linear = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255].map((v) => {
     const share = v / 255;
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
 }
 
+function packed(hex: string): number {
+  return parseHex(hex).reduce((sum, v, i) => sum | (v << (8 * i)), 0);
+}
+
 function contrast(a: string, b: string): number {
-  const pack = (hex: string) => parseHex(hex).reduce((sum, v, i) => sum | (v << (8 * i)), 0);
-  const [x, y] = [lightness(pack(a)), lightness(pack(b))].sort((p, q) => q - p);
+  const [x, y] = [lightness(packed(a)), lightness(packed(b))].sort((p, q) => q - p);
   return (x + 0.05) / (y + 0.05);
 }
 
@@ -24,6 +37,61 @@ describe('colour tables', () => {
       for (let i = 11; i < 256; i += 10) expect(lightness(lut[i])).toBeGreaterThan(lightness(lut[i - 10]));
     },
   );
+
+  it.each([
+    ['light', -1],
+    ['dark', 1],
+  ] as const)('of changes and of horizon bands leave the %s background ever further', (name, sign) => {
+    const theme = THEMES[name];
+    const steps = (ramp: Ramp) => ramp.map((hex) => sign * lightness(packed(hex)));
+    for (const ramp of [theme.changeRamp, theme.horizonPositive, theme.horizonNegative]) {
+      const found = steps(ramp);
+      found.slice(1).forEach((step, i) => expect(step).toBeGreaterThan(found[i]));
+      expect(found[0]).toBeGreaterThan(sign * lightness(packed(theme.panel)) - 0.02);
+    }
+  });
+
+  it.each([
+    ['light', -1],
+    ['dark', 1],
+  ] as const)('of signed values leave zero to both sides alike in the %s theme', (name, sign) => {
+    const lut = divergingLutOf(THEMES[name].divergingRamp, 128);
+    expect([...lut]).toEqual([...lutOf(THEMES[name].divergingRamp)]);
+    const light = (cell: number) => sign * lightness(lut[cell]);
+    for (let away = 10; away <= 127; away += 9) {
+      expect(light(128 + away)).toBeGreaterThan(light(128 + away - 9));
+      expect(light(128 - away)).toBeGreaterThan(light(128 - away + 9));
+    }
+  });
+
+  it('of signed values have their middle where zero is', () => {
+    const ramp = THEMES.light.divergingRamp;
+    const lut = divergingLutOf(ramp, 40);
+    expect(lut[40]).toBe(lutOf(ramp)[128]);
+    expect(lut[255]).toBe(lutOf(ramp)[255]);
+    const blue = (cell: number) => (lut[cell] >> 16) & 255;
+    expect(blue(1)).toBeGreaterThan(lut[1] & 255);
+    expect(lut[0]).toBe(0);
+  });
+
+  it('of one to six bands begin and end with those of the ramp', () => {
+    const ramp = THEMES.light.horizonPositive;
+    const css = (hex: string) => `rgb(${parseHex(hex).join(' ')})`;
+    expect(horizonColours(ramp, 3)).toEqual(ramp.map(css));
+    expect(horizonColours(ramp, 1)).toEqual([css(ramp[1])]);
+    const six = horizonColours(ramp, 6);
+    expect([six[0], six[5]]).toEqual([css(ramp[0]), css(ramp[2])]);
+    expect(new Set(six).size).toBe(6);
+  });
+
+  it.each(['light', 'dark'] as const)('of nodes differ, and are seen on the %s background', (name) => {
+    const { nodes, background, barOn, barOff } = THEMES[name];
+    expect(new Set(Object.values(nodes)).size).toBe(6);
+    for (const [kind, colour] of Object.entries(nodes))
+      expect(contrast(colour, background)).toBeGreaterThan(kind === 'concat' ? 2.2 : 3);
+    expect(contrast(barOn, background)).toBeGreaterThan(3);
+    expect(contrast(barOn, barOff)).toBeGreaterThan(3);
+  });
 
   it.each(['light', 'dark'] as const)('of text reach 4.5 : 1 in the %s theme', (name) => {
     const theme = THEMES[name];

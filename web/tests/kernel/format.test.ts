@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { csvLine, percentText, rateText, relativeText, shortened } from '../../src/kernel/format.ts';
+import {
+  csvLine,
+  lastParts,
+  percentText,
+  rateText,
+  relativeText,
+  shortened,
+  valueText,
+} from '../../src/kernel/format.ts';
 
 describe('texts', () => {
   it('of shares', () => {
@@ -10,6 +18,24 @@ describe('texts', () => {
       '12 %',
       '100 %',
       '–',
+      '–',
+    ]);
+  });
+
+  it('of weights and their changes', () => {
+    expect([0, 0.1234, -2.5, 54.32, 1234.5, 0.0123].map(valueText)).toEqual([
+      '0',
+      '0.123',
+      '−2.5',
+      '54.3',
+      '1,235',
+      '0.0123',
+    ]);
+    expect([-0.00054, 1e-3, 123456, -Infinity, Number.NaN].map(valueText)).toEqual([
+      '−5.4e-4',
+      '1e-3',
+      '1.2e5',
+      '−∞',
       '–',
     ]);
   });
@@ -29,6 +55,13 @@ describe('texts', () => {
   it('too long for their place', () => {
     expect(shortened('acoustic guitar', 9)).toBe('acous…tar');
     expect(shortened('fig', 9)).toBe('fig');
+  });
+
+  it('of modules lose their first parts', () => {
+    expect(lastParts('layer1.0.conv1', 14)).toBe('layer1.0.conv1');
+    expect(lastParts('features.denseblock1.denselayer1', 20)).toBe('…denselayer1');
+    expect(lastParts('features.denseblock1', 16)).toBe('…denseblock1');
+    expect(lastParts('a.downsampling_convolution', 12)).toBe('downsam…tion');
   });
 
   it('in CSV cells are quoted where they must be', () => {

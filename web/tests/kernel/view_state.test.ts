@@ -35,6 +35,21 @@ function anyView(random: () => number): View {
     anomaly: random() < 0.5 ? null : [integer(random, 100), integer(random, 1e6)],
     rows: pick(['similarity', 'label', 'final'] as const),
     rowHeight: 1 + integer(random, 8),
+    view: pick(['validation', 'layers'] as const),
+    stat: pick(['mean', 'sd', 'weight_median', 'update_ratio']),
+    chart: pick(['line', 'horizon', 'box'] as const),
+    bands: 1 + integer(random, 6),
+    ownScale: random() < 0.5,
+    nodes: random() < 0.5 ? null : list(),
+    layers: list(),
+    filterStat: pick(['change', 'cosine_distance', 'grad_l2']),
+    norm: pick(['filter', 'iteration', 'global'] as const),
+    filterRows: pick(['index', 'similarity', 'activity'] as const),
+    filterHeight: integer(random, 9),
+    filter: random() < 0.5 ? null : [integer(random, 60), integer(random, 2048)],
+    spine: pick(['kind', 'value'] as const),
+    top: integer(random, 1001),
+    graph: random() < 0.5,
   };
 }
 

@@ -2,16 +2,11 @@ import type { Anomaly, Glyph } from '../../kernel/anomalies.ts';
 import { scoreOf } from '../../kernel/anomalies.ts';
 import type { Row } from '../../kernel/layout.ts';
 import type { View } from '../../kernel/view_state.ts';
+import { clearTime, toggled, toggleMark } from '../frame/time_actions.ts';
 import type { Hover } from './hit.ts';
-import type { DumpSpan, StageState } from './stage.svelte.ts';
+import type { StageState } from './stage.svelte.ts';
 
 /** What a finished gesture does, by mouse or by key. Each is one entry of the history. */
-const FEWEST_ZOOMED = 4;
-
-function toggled(list: readonly number[], value: number): number[] {
-  return list.includes(value) ? list.filter((v) => v !== value) : [...list, value].sort((a, b) => a - b);
-}
-
 export function toggleRow(stage: StageState, row: Row): void {
   const { v } = stage.store;
   if (row.kind === 'class') stage.store.commit({ classes: toggled(v.classes, row.cls) });
@@ -22,13 +17,8 @@ export function toggleRow(stage: StageState, row: Row): void {
   stage.store.commit({ clusters: toggled(v.clusters, row.cluster), classes });
 }
 
-export function toggleMark(stage: StageState, dump: number): void {
-  const iteration = stage.data.iterations[dump];
-  if (iteration !== undefined) stage.store.commit({ marks: toggled(stage.store.v.marks, iteration) });
-}
-
 export function selectAnomaly(stage: StageState, anomaly: Anomaly): void {
-  const iteration = stage.data.iterations[anomaly.dump];
+  const iteration = stage.run.iterations[anomaly.dump];
   if (iteration !== undefined) stage.store.commit({ anomaly: [anomaly.cls, iteration], sample: null });
 }
 
@@ -59,46 +49,12 @@ export function activate(stage: StageState, hover: Hover): void {
   } else if (hover.row) toggleRow(stage, hover.row);
 }
 
-export function commitBrush(stage: StageState, span: DumpSpan): void {
-  stage.store.commit({ brush: stage.iterationsOf(span) });
-}
-
-export function zoomTo(stage: StageState, span: DumpSpan, change: { brush?: null } = {}): void {
-  const whole = stage.data.dumps;
-  const width = Math.max(Math.min(FEWEST_ZOOMED, whole), span[1] - span[0]);
-  const from = Math.max(0, Math.min(whole - width, span[0]));
-  const all = from <= 0 && width >= whole;
-  stage.store.commit({ zoom: all ? null : stage.iterationsOf([from, from + width]), ...change });
-}
-
-export function zoomToBrush(stage: StageState): void {
-  if (stage.brush) zoomTo(stage, stage.brush, { brush: null });
-}
-
-/** In or out by a factor, keeping the dump at `around` in place. */
-export function zoomedBy(stage: StageState, factor: number, around: number): DumpSpan {
-  const [d0, d1] = stage.zoom;
-  const whole = stage.data.dumps;
-  const width = Math.min(whole, Math.max(Math.min(FEWEST_ZOOMED, whole), Math.round((d1 - d0) * factor)));
-  const share = (around - d0) / (d1 - d0);
-  const from = Math.round(Math.max(0, Math.min(whole - width, around - share * width)));
-  return [from, from + width];
-}
-
-export function unzoom(stage: StageState): void {
-  if (stage.store.v.zoom) stage.store.commit({ zoom: null });
-}
-
 /** Esc: the innermost thing first. Says whether there was anything to clear. */
 export function clearInnermost(stage: StageState): boolean {
   const { v } = stage.store;
-  if (stage.draftBrush) stage.draftBrush = null;
-  else if (v.sample !== null) stage.store.commit({ sample: null });
+  if (v.sample !== null) stage.store.commit({ sample: null });
   else if (v.anomaly) stage.store.commit({ anomaly: null });
-  else if (v.brush) stage.store.commit({ brush: null });
-  else if (v.zoom) stage.store.commit({ zoom: null });
-  else if (v.marks.length) stage.store.commit({ marks: [] });
-  else return false;
+  else return clearTime(stage);
   return true;
 }
 
@@ -130,7 +86,7 @@ export function showWhatIsChosen(stage: StageState): void {
 
 /** Select an anomaly whose class need not be on the screen yet. */
 export function openAnomaly(stage: StageState, { cls, dump }: Anomaly): void {
-  const iteration = stage.data.iterations[dump];
+  const iteration = stage.run.iterations[dump];
   if (iteration !== undefined) openClass(stage, cls, { anomaly: [cls, iteration], sample: null });
 }
 

@@ -1,9 +1,8 @@
 import { countText, csvLine, endOf } from '../../kernel/format.ts';
 import { shareOf } from '../../kernel/colour.ts';
-import { CanvasSurface } from '../../marks/canvas_surface.ts';
 import { drawLegendLine } from '../../marks/legend.ts';
 import type { Surface } from '../../marks/surface.ts';
-import { SvgSurface } from '../../marks/svg_surface.ts';
+import { selectedDumps, type Sheet } from '../frame/export.ts';
 import { drawDynamic } from './draw_dynamic.ts';
 import { drawStatic } from './draw_static.ts';
 import { AXIS_HEIGHT, HEAD, LEGEND_HEIGHT, THUMBNAIL, type Scene } from './scene.ts';
@@ -14,7 +13,6 @@ import { thumbnailPage } from './thumbnails.ts';
 const TALLEST = 6000;
 const NOTE_HEIGHT = 20;
 const FOOT = AXIS_HEIGHT + LEGEND_HEIGHT + NOTE_HEIGHT + 8;
-const PNG_DENSITY = 2;
 
 function sheetOf(stage: StageState): Scene {
   const whole = HEAD.height + stage.layout.height + FOOT;
@@ -30,9 +28,9 @@ function drawSheet(surface: Surface, scene: Scene, stage: StageState): void {
   drawThumbnails(surface, scene, stage);
   const y = scene.axisY + AXIS_HEIGHT + LEGEND_HEIGHT / 2 + 4;
   const { win, th } = scene.view;
-  const name = stage.data.info.value?.name ?? stage.data.run;
+  const name = stage.run.info.value?.name ?? stage.run.id;
   drawLegendLine(surface, scene.theme, 18, y);
-  const note = `${name} · ${countText(stage.data.dumps, 'dump')} · anomalies: window ${win}, score ≥ ${th} %`;
+  const note = `${name} · ${countText(stage.run.dumps, 'dump')} · anomalies: window ${win}, score ≥ ${th} %`;
   surface.text(note, 18, y + NOTE_HEIGHT, { size: 10, fill: scene.theme.ink3 });
 }
 
@@ -50,41 +48,21 @@ function drawThumbnails(surface: Surface, scene: Scene, stage: StageState): void
   }
 }
 
-/** The font travels in the file, and is fetched only here: most readers never export a picture. */
-export async function svgOf(stage: StageState): Promise<string> {
-  const font = await import('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2?inline');
+export function sheet(stage: StageState): Sheet {
   const scene = sheetOf(stage);
-  const surface = new SvgSurface();
-  drawSheet(surface, scene, stage);
-  return surface.finish(scene.width, scene.height, `${stage.data.run}, Validation view`, font.default);
-}
-
-export async function pngOf(stage: StageState): Promise<Blob> {
-  const scene = sheetOf(stage);
-  const canvas = document.createElement('canvas');
-  canvas.width = Math.round(scene.width * PNG_DENSITY);
-  canvas.height = Math.round(scene.height * PNG_DENSITY);
-  const context = canvas.getContext('2d');
-  if (!context) throw new Error('this browser gives no canvas to draw on.');
-  context.scale(PNG_DENSITY, PNG_DENSITY);
-  drawSheet(new CanvasSurface(context, PNG_DENSITY), scene, stage);
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the picture could not be written.')))),
-  );
-}
-
-/** Brushed dumps, else those shown. */
-function selectedDumps(stage: StageState): number[] {
-  const [from, to] = stage.brush ?? stage.zoom;
-  const last = Math.min(stage.data.dumps, Math.round(to));
-  return Array.from({ length: Math.max(0, last - Math.round(from)) }, (_, i) => Math.round(from) + i);
+  return {
+    width: scene.width,
+    height: scene.height,
+    title: `${stage.run.id}, Validation view`,
+    draw: (surface) => drawSheet(surface, scene, stage),
+  };
 }
 
 /** One row a class, one column a dump. */
-export function classErrorsCsv(stage: StageState): string {
+function classErrorsCsv(stage: StageState): string {
   const dumps = selectedDumps(stage);
   const error = stage.data.classes.value?.error;
-  const { iterations } = stage.data;
+  const { iterations } = stage.run;
   const lines = [csvLine(['class', 'name', ...dumps.map((d) => iterations[d])])];
   for (let cls = 0; cls < (error?.rows ?? 0); cls++) {
     const cells = dumps.map((d) => (error && d < error.length ? round(shareOf(error.at(cls, d))) : null));
@@ -93,7 +71,7 @@ export function classErrorsCsv(stage: StageState): string {
   return `${lines.join('\n')}\n`;
 }
 
-export function anomaliesCsv(stage: StageState): string {
+function anomaliesCsv(stage: StageState): string {
   const table = stage.data.anomalies.value?.table;
   const lines = [csvLine(['class', 'name', 'dump', 'iteration', 'left', 'right', 'pending'])];
   const chosen = new Set(selectedDumps(stage));
@@ -102,18 +80,18 @@ export function anomaliesCsv(stage: StageState): string {
     const cls = table.cls[i];
     const scores = [table.left[i], table.right[i], table.pending[i]].map(round);
     lines.push(
-      csvLine([cls, stage.data.names[cls], table.dump[i], stage.data.iterations[table.dump[i]], ...scores]),
+      csvLine([cls, stage.data.names[cls], table.dump[i], stage.run.iterations[table.dump[i]], ...scores]),
     );
   }
   return `${lines.join('\n')}\n`;
 }
 
 /** One row a sample in the drawn order, one column a dump: the predicted class's index, empty where missing. */
-export function predictionsCsv(stage: StageState, cls: number): string {
+function predictionsCsv(stage: StageState, cls: number): string {
   const entry = stage.data.opened.get(cls);
   const value = entry?.part.value;
   const dumps = selectedDumps(stage);
-  const lines = [csvLine(['sample', 'name', 'true', ...dumps.map((d) => stage.data.iterations[d])])];
+  const lines = [csvLine(['sample', 'name', 'true', ...dumps.map((d) => stage.run.iterations[d])])];
   for (const row of entry?.order(stage.store.v.rows) ?? []) {
     if (!value) break;
     const cells = dumps.map((d) =>
@@ -128,17 +106,17 @@ function round(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }
 
-export function fileName(stage: StageState, suffix: string): string {
-  const dumps = selectedDumps(stage);
-  const { iterations } = stage.data;
-  const run = stage.data.run.replace(/[^\w.-]+/g, '_');
-  return `${run}-validation-${iterations[dumps[0]] ?? 0}-${iterations[dumps[dumps.length - 1]] ?? 0}${suffix}`;
-}
-
-export function save(blob: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+/** What the menu offers: errors and anomalies, and the predictions of each opened class. */
+export function tablesOf(stage: StageState) {
+  const opened = stage.store.v.classes.filter((cls) => stage.data.opened.get(cls)?.part.value);
+  return [
+    { id: 'classes', label: 'Error of each class', suffix: '-classes.csv', csv: () => classErrorsCsv(stage) },
+    { id: 'anomalies', label: 'Anomalies', suffix: '-anomalies.csv', csv: () => anomaliesCsv(stage) },
+    ...opened.map((cls) => ({
+      id: 'predictions',
+      label: `Predictions of ${stage.data.names[cls]}`,
+      suffix: `-${stage.data.names[cls].replaceAll(' ', '_')}.csv`,
+      csv: () => predictionsCsv(stage, cls),
+    })),
+  ];
 }

@@ -18,6 +18,7 @@ export const HELP = [
   {
     title: 'Page',
     keys: [
+      ['1 2', 'Validation view, Layer view'],
       ['/', 'find a class'],
       ['?', 'this help'],
       ['Alt ←', 'undo (the browser’s Back)'],

@@ -18,7 +18,7 @@ export function readingOf(stage: StageState, hover: Hover | null): Reading {
   if (!hover || (hover.dump === null && !hover.row)) return [];
   const out: [string, string][] = [];
   const { dump, row } = hover;
-  const iteration = dump === null ? undefined : stage.data.iterations[dump];
+  const iteration = dump === null ? undefined : stage.run.iterations[dump];
   if (dump !== null && iteration !== undefined) {
     out.push(['Iteration', `${iterationText(iteration)} · dump ${dump}`]);
     out.push(...learningRateReading(stage, iteration));
@@ -38,7 +38,7 @@ export function readingOf(stage: StageState, hover: Hover | null): Reading {
 }
 
 function overallReading(stage: StageState, dump: number | null): [string, string][] {
-  const overall = stage.data.overall.value;
+  const overall = stage.run.overall.value;
   if (!overall || dump === null) return [];
   return [
     ['Validation error', preciseText(overall.validation.at(0, dump))],
@@ -47,7 +47,7 @@ function overallReading(stage: StageState, dump: number | null): [string, string
 }
 
 function learningRateReading(stage: StageState, iteration: number): [string, string][] {
-  const stages = stage.data.info.value?.lr_stages ?? [];
+  const stages = stage.run.info.value?.lr_stages ?? [];
   const at = stages.findLastIndex((s) => s.first <= iteration);
   return at < 0 ? [] : [['Learning rate', `${stageRateText(stages[at])} · stage ${at + 1}`]];
 }
@@ -74,7 +74,7 @@ function classReading(stage: StageState, cls: number, dump: number | null): [str
   const out: [string, string][] = [['Class', stage.data.nameOf(cls)]];
   const error = stage.data.classes.value?.error;
   if (dump !== null && error && dump < error.length) {
-    out.push(['Error rate', errorText(error.at(cls, dump), stage.data.info.value?.class_sizes[cls] ?? 0)]);
+    out.push(['Error rate', errorText(error.at(cls, dump), stage.run.info.value?.class_sizes[cls] ?? 0)]);
   }
   return out;
 }

@@ -1,18 +1,11 @@
 import { scoreOf } from '../../kernel/anomalies.ts';
-import { dumpFrom, nearestDump, type Axis } from '../../kernel/axis.ts';
+import { nearestDump } from '../../kernel/axis.ts';
 import { cellOf, countedShare, lutOf, shareOf } from '../../kernel/colour.ts';
 import { Columns, groupMeans } from '../../kernel/columns.ts';
-import {
-  layOut,
-  pixelsRowOf,
-  sortClasses,
-  type Layout,
-  type PixelsRow,
-  type Row,
-} from '../../kernel/layout.ts';
-import type { View } from '../../kernel/view_state.ts';
+import { layOut, pixelsRowOf, sortClasses, type Layout, type PixelsRow } from '../../kernel/layout.ts';
 import type { Settings } from '../../settings.svelte.ts';
 import type { ViewStore } from '../../view.svelte.ts';
+import { TimeStage } from '../frame/time_stage.svelte.ts';
 import type { Hover } from './hit.ts';
 import {
   AXIS_HEIGHT,
@@ -25,38 +18,30 @@ import {
 } from './scene.ts';
 import type { ValidationData } from './validation_data.svelte.ts';
 
-export type DumpSpan = readonly [number, number];
-
 /** What the stage shows now: data and view and what the hand is doing, turned into one scene. */
-export class StageState {
+export class StageState extends TimeStage {
   readonly data: ValidationData;
-  readonly store: ViewStore;
-  readonly settings: Settings;
 
-  width = $state(0);
-  height = $state(0);
-  scroll = $state(0);
-  legend = $state(false);
   /** Thumbnails on the screen that have not arrived. */
   picturesPending = $state(0);
   hover = $state.raw<Hover | null>(null);
   chartTops = $state.raw<ReadonlyMap<number, number>>(new Map());
   /** The row of each opened class that was last pointed at: its picture is shown. */
   pointedRows = $state.raw<ReadonlyMap<number, number>>(new Map());
-  /** While the hand draws: not yet in the link. */
-  draftBrush = $state.raw<DumpSpan | null>(null);
-  draftZoom = $state.raw<DumpSpan | null>(null);
 
   constructor(data: ValidationData, store: ViewStore, settings: Settings) {
+    super(data.run, store, settings);
     this.data = data;
-    this.store = store;
-    this.settings = settings;
+  }
+
+  protected margins(width: number) {
+    return marginsOf(width);
   }
 
   readonly final = $derived.by(() => {
     const error = this.data.classes.value?.error;
     const out = new Float32Array(this.data.names.length).fill(Number.NaN);
-    const sizes = this.data.info.value?.class_sizes ?? [];
+    const sizes = this.run.info.value?.class_sizes ?? [];
     for (let c = 0; error && error.length > 0 && c < error.rows; c++) {
       out[c] = countedShare(error.at(c, error.length - 1), sizes[c] ?? 0).share;
     }
@@ -91,7 +76,7 @@ export class StageState {
   readonly #members: number[][] = $derived.by(() => {
     const value = this.data.clusters.value;
     // Until they are known, empty clusters keep the place of those to come.
-    const none = this.data.clusters.failure !== null || !this.data.hasPredictions;
+    const none = this.data.clusters.failure !== null || !this.run.hasPredictions;
     if (!value) return Array.from({ length: none ? 0 : this.store.v.k }, () => []);
     const groups: number[][] = Array.from({ length: value.k }, () => []);
     value.assignment.forEach((cluster, cls) => groups[cluster]?.push(cls));
@@ -143,7 +128,7 @@ export class StageState {
 
   #sizesOf(cls: number): { samples: number; taken: number } | null {
     const entry = this.data.opened.get(cls);
-    const samples = entry?.part.value?.samples.length ?? this.data.info.value?.class_sizes[cls];
+    const samples = entry?.part.value?.samples.length ?? this.run.info.value?.class_sizes[cls];
     if (samples === undefined) return null;
     const wrong = entry?.wrong;
     if (!wrong) return { samples, taken: 0 };
@@ -152,37 +137,6 @@ export class StageState {
   }
 
   readonly maxScroll = $derived.by(() => Math.max(0, this.layout.height - this.bodyHeight));
-
-  readonly zoom: DumpSpan = $derived.by(() => {
-    if (this.draftZoom) return this.draftZoom;
-    const span = this.spanOf(this.store.v.zoom);
-    return span ?? [0, Math.max(1, this.data.dumps)];
-  });
-
-  readonly brush: DumpSpan | null = $derived.by(() => this.draftBrush ?? this.spanOf(this.store.v.brush));
-
-  readonly axis: Axis = $derived.by(() => {
-    const { left, right } = marginsOf(this.width);
-    const [d0, d1] = this.zoom;
-    const width = Math.max(40, this.width - left - right);
-    return { iterations: this.data.iterations, d0, d1, x0: left, width };
-  });
-
-  /** Iterations [a, b) as dumps; null where no dump lies in them. */
-  spanOf(span: View['zoom']): DumpSpan | null {
-    if (!span || this.data.dumps === 0) return null;
-    const from = dumpFrom(this.data.iterations, span[0]);
-    const to = dumpFrom(this.data.iterations, span[1]);
-    return to > from ? [from, to] : null;
-  }
-
-  /** Dumps [from, to) as iterations, so that the link means the same when the run has grown. */
-  iterationsOf([from, to]: DumpSpan): readonly [number, number] {
-    const { iterations } = this.data;
-    const last = iterations.length - 1;
-    const next = to <= last ? iterations[to] : iterations[last] + 1;
-    return [iterations[Math.max(0, from)], next];
-  }
 
   readonly #luts = $derived.by(() => {
     const theme = this.settings.theme;
@@ -217,8 +171,8 @@ export class StageState {
   }
 
   readonly scene: Scene | null = $derived.by(() => {
-    const overall = this.data.overall.value;
-    if (!overall || this.data.dumps === 0 || this.width === 0) return null;
+    const overall = this.run.overall.value;
+    if (!overall || this.run.dumps === 0 || this.width === 0) return null;
     return this.sceneOf(Math.min(this.scroll, this.maxScroll), this.height, this.bodyHeight);
   });
 
@@ -236,8 +190,8 @@ export class StageState {
       scroll,
       layout: this.layout,
       view: this.store.v,
-      overall: data.overall.value as NonNullable<typeof data.overall.value>,
-      stages: data.info.value?.lr_stages ?? [],
+      overall: data.run.overall.value as NonNullable<typeof data.run.overall.value>,
+      stages: data.run.info.value?.lr_stages ?? [],
       names: data.names,
       classCells: data.classes.value?.error ?? null,
       clusterCells: this.clusterCells,
@@ -265,14 +219,6 @@ export class StageState {
 
   readonly anomalyDump = $derived.by(() => {
     const anomaly = this.store.v.anomaly;
-    return anomaly ? nearestDump(this.data.iterations, anomaly[1]) : -1;
+    return anomaly ? nearestDump(this.run.iterations, anomaly[1]) : -1;
   });
-
-  scrollTo(row: Row): void {
-    const top = Math.min(row.y, this.maxScroll);
-    if (row.y < this.scroll) this.scroll = Math.max(0, top - 4);
-    else if (row.y + row.h > this.scroll + this.bodyHeight) {
-      this.scroll = Math.max(0, Math.min(this.maxScroll, row.y + row.h - this.bodyHeight + 8));
-    }
-  }
 }

@@ -7,7 +7,7 @@ export function missingFromRun(
   data: ValidationData,
 ): { text: string; change: Partial<View> } | null {
   const count = data.names.length;
-  const samples = data.info.value?.samples ?? 0;
+  const samples = data.run.info.value?.samples ?? 0;
   const change: { -readonly [K in keyof View]?: View[K] } = {};
   const words: string[] = [];
   const gone = view.classes.filter((cls) => cls >= count);

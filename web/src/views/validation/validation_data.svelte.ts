@@ -1,30 +1,15 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { byClass } from '../../kernel/anomalies.ts';
 import type { AnomalyCounts } from '../../kernel/anomaly_counts.ts';
-import { recordedDumps } from '../../kernel/predictions.ts';
 import type { View } from '../../kernel/view_state.ts';
 import { Part } from '../../part.svelte.ts';
-import type {
-  Anomalies,
-  ClassErrors,
-  Clusters,
-  DataSource,
-  LiveWord,
-  Overall,
-  RunInfo,
-  SampleHistory,
-} from '../../source.ts';
+import type { Anomalies, ClassErrors, Clusters, SampleHistory } from '../../source.ts';
+import type { Follower, RunData } from '../frame/run_data.svelte.ts';
 import { OpenedClass } from './opened_class.svelte.ts';
 
-/** Answers that the server must compute anew over all classes are asked for again at most this often. */
-const SLOW_PARTS_MS = 2000;
-
 /** Everything that the Validation view shows of one run, part by part, kept up with a live run. */
-export class ValidationData {
-  readonly source: DataSource;
-  readonly run: string;
-  readonly info = new Part<RunInfo>();
-  readonly overall = new Part<Overall>();
+export class ValidationData implements Follower {
+  readonly run: RunData;
   readonly classes = new Part<ClassErrors>();
   readonly clusters = new Part<Clusters>();
   readonly anomalies = new Part<Anomalies>();
@@ -32,46 +17,24 @@ export class ValidationData {
   readonly sample = new Part<SampleHistory>();
   readonly opened = new SvelteMap<number, OpenedClass>();
 
-  live = $state.raw<LiveWord | null>(null);
-  connected = $state(true);
-  lastWord = $state.raw<Date | null>(null);
-  /** The user is drawing a brush or dragging: nothing may move under the hand. */
-  paused = $state(false);
-
-  readonly dumps = $derived.by(() => this.overall.value?.iterations.length ?? 0);
-  readonly iterations = $derived.by(() => this.overall.value?.iterations.row(0) ?? new Float64Array(0));
-  readonly recorded = $derived.by(() => recordedDumps(this.overall.value?.validation.row(0) ?? []));
   readonly anomaliesByClass = $derived.by(() => {
     const value = this.anomalies.value;
     return value ? byClass(value.table) : null;
   });
   readonly names = $derived.by(() => {
-    const info = this.info.value;
+    const info = this.run.info.value;
     const count = this.classes.value?.error.rows ?? info?.class_names.length ?? 0;
     return Array.from({ length: count }, (_, i) => info?.class_names[i] ?? `class ${i}`);
   });
   /** First sample of each class, and the number of samples at the end. */
   readonly firstSamples = $derived.by(() => {
     const firsts = [0];
-    for (const size of this.info.value?.class_sizes ?? []) firsts.push(firsts[firsts.length - 1] + size);
+    for (const size of this.run.info.value?.class_sizes ?? []) firsts.push(firsts[firsts.length - 1] + size);
     return firsts;
   });
 
-  #missed = false;
-  #slowTimer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(source: DataSource, run: string) {
-    this.source = source;
+  constructor(run: RunData) {
     this.run = run;
-  }
-
-  /** Started, and not one dump yet. */
-  get waiting(): boolean {
-    return this.info.value?.dumps === 0 && this.dumps === 0;
-  }
-
-  get hasPredictions(): boolean {
-    return this.info.value?.has_predictions ?? true;
   }
 
   /** A prediction may name a class that the run does not list. */
@@ -88,10 +51,9 @@ export class ValidationData {
 
   /** Ask for whatever this view needs and does not have. */
   ask(view: View): void {
-    const { source, run } = this;
-    this.info.load(run, (_, asking) => source.run(run, asking));
-    this.overall.load(run, (held, asking) => source.overall(run, held, asking));
-    if (this.waiting || !this.info.value || !this.hasPredictions) return;
+    const { source, id: run, info, waiting, hasPredictions } = this.run;
+    this.run.ask();
+    if (waiting || !info.value || !hasPredictions) return;
     this.classes.load(run, (held, asking) => source.classes(run, held, asking));
     this.clusters.load(`${view.k}`, (_, asking) => source.clusters(run, view.k, asking), 'keep');
     this.anomalies.load(
@@ -112,17 +74,22 @@ export class ValidationData {
     const sample = view.sample;
     if (sample === null) this.sample.clear();
     else {
-      this.sample.load(`${sample}`, (_, asking) => this.source.sample(this.run, sample, asking), 'keep');
+      this.sample.load(
+        `${sample}`,
+        (_, asking) => this.run.source.sample(this.run.id, sample, asking),
+        'keep',
+      );
     }
   }
 
   #open(cls: number): void {
     let entry = this.opened.get(cls);
     if (!entry) {
-      entry = new OpenedClass(cls, () => this.recorded);
+      entry = new OpenedClass(cls, () => this.run.recorded);
       this.opened.set(cls, entry);
     }
-    entry.part.load(`${cls}`, (held, asking) => this.source.classSamples(this.run, cls, held, asking));
+    const { source, id } = this.run;
+    entry.part.load(`${cls}`, (held, asking) => source.classSamples(id, cls, held, asking));
   }
 
   #close(cls: number): void {
@@ -130,83 +97,32 @@ export class ValidationData {
     this.opened.delete(cls);
   }
 
-  follow(): () => void {
-    const stop = this.source.followRun(this.run, {
-      onConnection: (connected) => {
-        if (connected && !this.connected) this.#askAgainWhatFailed();
-        this.connected = connected;
-      },
-      onWord: (word) => {
-        this.live = word;
-        this.lastWord = new Date();
-        this.#catchUp();
-      },
-    });
-    return () => {
-      clearTimeout(this.#slowTimer);
-      stop();
-    };
+  grown(): void {
+    this.classes.refresh();
+    for (const entry of this.opened.values()) entry.part.refresh();
   }
 
-  #askAgainWhatFailed(): void {
+  grownLately(): void {
+    for (const part of [this.clusters, this.anomalies, this.counts]) part.refresh();
+    if (this.sample.value) this.sample.refresh();
+  }
+
+  reconnected(): void {
     const parts = [...this.#parts, ...[...this.opened.values()].map((entry) => entry.part)];
     for (const part of parts) if (part.failure) part.retry();
   }
 
-  pause(): void {
-    this.paused = true;
-  }
-
-  resume(): void {
-    this.paused = false;
-    if (this.#missed) this.#catchUp();
-  }
-
-  #catchUp(): void {
-    const word = this.live;
-    const held = this.overall.value;
-    if (!word || !held) return;
-    const state = this.info.value?.state;
-    if (state && state !== word.state) this.info.refresh();
-    if (word.iteration === held.iteration && word.branch === held.branch) return;
-    if (this.paused) {
-      this.#missed = true;
-      return;
-    }
-    this.#missed = false;
-    this.overall.refresh();
-    this.classes.refresh();
-    for (const entry of this.opened.values()) entry.part.refresh();
-    this.#refreshSlowParts();
-  }
-
-  #refreshSlowParts(): void {
-    if (this.#slowTimer !== undefined) return;
-    this.#slowTimer = setTimeout(() => {
-      this.#slowTimer = undefined;
-      for (const part of [this.info, this.clusters, this.anomalies, this.counts]) part.refresh();
-      if (this.sample.value) this.sample.refresh();
-    }, SLOW_PARTS_MS);
-  }
-
   get #parts() {
-    return [this.info, this.overall, this.classes, this.clusters, this.anomalies, this.counts, this.sample];
+    return [this.classes, this.clusters, this.anomalies, this.counts, this.sample];
   }
 
   /** Everything that the picture waits for has come or failed. */
   get settled(): boolean {
-    const parts = this.#parts;
-    const asked =
-      !this.info.value || this.waiting || !this.hasPredictions ? [this.info, this.overall] : parts;
-    const done = (part: { busy: boolean; value: unknown; failure: unknown }) => !part.busy;
-    const known = (part: { value: unknown; failure: unknown }) =>
-      part.value !== null || part.failure !== null;
-    return (
-      asked.every(done) &&
-      known(this.info) &&
-      known(this.overall) &&
-      [...this.opened.values()].every((o) => done(o.part))
-    );
+    const { run } = this;
+    if (!run.settled) return false;
+    if (!run.info.value || run.waiting || !run.hasPredictions) return true;
+    const parts = [...this.#parts, ...[...this.opened.values()].map((entry) => entry.part)];
+    return parts.every((part) => !part.busy);
   }
 
   get stale(): boolean {

@@ -1,0 +1,142 @@
+import { recordedDumps } from '../../kernel/predictions.ts';
+import { Part } from '../../part.svelte.ts';
+import type { DataSource, LiveWord, Overall, RunInfo } from '../../source.ts';
+
+/** Answers that the server must compute anew over the whole run are asked for again at most this often. */
+const SLOW_PARTS_MS = 2000;
+
+/** What a view does when the run has grown: at once, a little later, and when the server answers again. */
+export interface Follower {
+  grown(): void;
+  grownLately(): void;
+  reconnected(): void;
+}
+
+/** What all views of one run share: its facts, its iterations, and word of how it grows. */
+export class RunData {
+  readonly source: DataSource;
+  readonly id: string;
+  readonly info = new Part<RunInfo>();
+  readonly overall = new Part<Overall>();
+
+  live = $state.raw<LiveWord | null>(null);
+  connected = $state(true);
+  lastWord = $state.raw<Date | null>(null);
+  /** The user is drawing a brush or dragging: nothing may move under the hand. */
+  paused = $state(false);
+
+  readonly dumps = $derived.by(() => this.overall.value?.iterations.length ?? 0);
+  readonly iterations = $derived.by(() => this.overall.value?.iterations.row(0) ?? new Float64Array(0));
+  readonly recorded = $derived.by(() => recordedDumps(this.overall.value?.validation.row(0) ?? []));
+
+  readonly #followers = new Set<Follower>();
+  /** How often the run had grown when a view was last told. */
+  readonly #told = new WeakMap<Follower, number>();
+  #grown = 0;
+  #missed = false;
+  #slowTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(source: DataSource, id: string) {
+    this.source = source;
+    this.id = id;
+  }
+
+  get name(): string {
+    return this.info.value?.name ?? this.id;
+  }
+
+  /** Started, and not one dump yet. */
+  get waiting(): boolean {
+    return this.info.value?.dumps === 0 && this.dumps === 0;
+  }
+
+  get hasPredictions(): boolean {
+    return this.info.value?.has_predictions ?? true;
+  }
+
+  get settled(): boolean {
+    return [this.info, this.overall].every(
+      (part) => !part.busy && (part.value !== null || part.failure !== null),
+    );
+  }
+
+  ask(): void {
+    const { source, id } = this;
+    this.info.load(id, (_, asking) => source.run(id, asking));
+    this.overall.load(id, (held, asking) => source.overall(id, held, asking));
+  }
+
+  /** Tell a view of growth as long as it is seen, and of what it missed. Returns the function that ends it. */
+  tell(follower: Follower): () => void {
+    this.#followers.add(follower);
+    if ((this.#told.get(follower) ?? this.#grown) !== this.#grown) {
+      follower.grown();
+      follower.grownLately();
+    }
+    this.#told.set(follower, this.#grown);
+    return () => this.#followers.delete(follower);
+  }
+
+  follow(): () => void {
+    const stop = this.source.followRun(this.id, {
+      onConnection: (connected) => {
+        if (connected && !this.connected) this.#reconnected();
+        this.connected = connected;
+      },
+      onWord: (word) => {
+        this.live = word;
+        this.lastWord = new Date();
+        this.#catchUp();
+      },
+    });
+    return () => {
+      clearTimeout(this.#slowTimer);
+      this.#slowTimer = undefined;
+      stop();
+    };
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    if (this.#missed) this.#catchUp();
+  }
+
+  #reconnected(): void {
+    for (const part of [this.info, this.overall]) if (part.failure) part.retry();
+    for (const follower of this.#followers) follower.reconnected();
+  }
+
+  #catchUp(): void {
+    const word = this.live;
+    const held = this.overall.value;
+    if (!word || !held) return;
+    const state = this.info.value?.state;
+    if (state && state !== word.state) this.info.refresh();
+    if (word.iteration === held.iteration && word.branch === held.branch) return;
+    if (this.paused) {
+      this.#missed = true;
+      return;
+    }
+    this.#missed = false;
+    this.overall.refresh();
+    this.#grown += 1;
+    for (const follower of this.#followers) {
+      this.#told.set(follower, this.#grown);
+      follower.grown();
+    }
+    this.#tellLately();
+  }
+
+  #tellLately(): void {
+    if (this.#slowTimer !== undefined) return;
+    this.#slowTimer = setTimeout(() => {
+      this.#slowTimer = undefined;
+      this.info.refresh();
+      for (const follower of this.#followers) follower.grownLately();
+    }, SLOW_PARTS_MS);
+  }
+}

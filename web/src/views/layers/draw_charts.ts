@@ -1,0 +1,89 @@
+import { Columns } from '../../kernel/columns.ts';
+import { valueText } from '../../kernel/format.ts';
+import type { ChartRow, FiltersRow, LayerRow } from '../../kernel/layer_layout.ts';
+import { guideOf, measureText } from '../../kernel/measures.ts';
+import { drawBoxChart } from '../../marks/box_chart.ts';
+import { drawFilterChart } from '../../marks/filter_chart.ts';
+import { drawHorizon } from '../../marks/horizon.ts';
+import { drawLineChart } from '../../marks/line_chart.ts';
+import type { Surface } from '../../marks/surface.ts';
+import type { Scene } from './scene.ts';
+
+/** Line and box charts have the ends of their scale at their right. */
+const SCALE_WIDTH = 54;
+
+/** Where a chart's value is written. */
+export function valueX({ axis, view }: Scene): number {
+  return axis.x0 + axis.width + (view.chart === 'horizon' ? 10 : SCALE_WIDTH);
+}
+
+/** The chart of a node, or the filters of a layer, with its top edge at y on the screen. */
+export function drawChart(surface: Surface, scene: Scene, row: LayerRow, y: number): void {
+  if (row.kind === 'filters') drawFilters(surface, scene, row, y);
+  else drawSeries(surface, scene, row, y);
+}
+
+function drawSkeleton(surface: Surface, scene: Scene, row: LayerRow, y: number): void {
+  const { axis, theme } = scene;
+  surface.rect(axis.x0, y, axis.width, row.h, { fill: theme.skeleton, radius: 2 });
+}
+
+function drawSeries(surface: Surface, scene: Scene, row: ChartRow, y: number): void {
+  const { axis, theme, view } = scene;
+  const values = scene.series(row.node);
+  if (!values) {
+    drawSkeleton(surface, scene, row, y);
+    return;
+  }
+  if (!values.some((value) => !Number.isNaN(value))) {
+    surface.hatch(axis.x0, y, axis.width, row.h, theme.hatch, theme.hatchGround);
+    const label = `${measureText(view.stat).title}: not recorded`;
+    surface.rect(axis.x0 + 8, y + row.h / 2 - 9, label.length * 5.8 + 12, 18, {
+      fill: theme.panel,
+      radius: 4,
+    });
+    surface.text(label, axis.x0 + 14, y + row.h / 2, { size: 10.5, fill: theme.ink2 });
+    return;
+  }
+  const at = { y, h: row.h, values };
+  if (view.chart === 'horizon') {
+    const scale = scene.scales.horizon(row.node);
+    drawHorizon(surface, axis, theme, { ...at, scale });
+    const range = `${scale.signed ? '±' : '0 – '}${valueText(scale.m)}`;
+    const x = axis.x0 + axis.width + 10;
+    if (view.ownScale) surface.text(range, x, y + row.h / 2 + 14, { size: 10, fill: theme.ink3 });
+    drawNewest(surface, scene, row, y, values);
+  } else if (view.chart === 'line') {
+    const scale = scene.scales.line(row.node);
+    drawLineChart(surface, axis, theme, { ...at, scale, guide: guideOf(view.stat) });
+    drawNewest(surface, scene, row, y, values);
+  } else drawBoxes(surface, scene, row, y, values);
+}
+
+function drawBoxes(surface: Surface, scene: Scene, row: ChartRow, y: number, values: Float32Array): void {
+  const bins = scene.bins(row.node);
+  if (!bins) {
+    drawSkeleton(surface, scene, row, y);
+    return;
+  }
+  const scale = scene.scales.line(row.node);
+  drawBoxChart(surface, scene.axis, scene.theme, { y, h: row.h, bins, scale });
+  drawNewest(surface, scene, row, y, values);
+}
+
+/** At the right: the newest value, beside the ends of the scale where the chart has them. */
+function drawNewest(surface: Surface, scene: Scene, row: ChartRow, y: number, values: Float32Array): void {
+  const { axis, theme } = scene;
+  const last = Math.min(values.length, Math.ceil(axis.d1)) - 1;
+  const label = valueText(values[last] ?? Number.NaN);
+  surface.text(label, valueX(scene), y + row.h / 2, { size: 10.5, fill: theme.ink2 });
+}
+
+function drawFilters(surface: Surface, scene: Scene, row: FiltersRow, y: number): void {
+  const chart = scene.filterChart(row, y);
+  if (!chart) drawSkeleton(surface, scene, row, y);
+  else if (chart.cells.length === 0) {
+    const empty = new Columns(chart.cells.rows, 0, 0, new Uint8Array(0));
+    drawFilterChart(surface, scene.axis, scene.theme, { ...chart, cells: empty });
+  } else drawFilterChart(surface, scene.axis, scene.theme, chart);
+}
