@@ -205,12 +205,13 @@ export function lutOf(ramp: Ramp): Lut {
 }
 
 /**
- * The same for a ramp that diverges, where the cell `middle` stands for zero: equal steps to both sides, so that equal
- * magnitudes look alike; 128 for a scale of -1..1.
+ * A table whose colours go by the root of magnitudes: at the beginning filters change so much that on a linear scale all
+ * that follows would have no colour. Magnitudes are counted from the cell `zero`.
  */
-export function divergingLutOf(ramp: Ramp, middle: number): Lut {
-  const reach = Math.max(middle - 1, 255 - middle);
-  return tableOf(ramp, (cell) => 0.5 + (cell - middle) / (2 * reach));
+export function rootLutOf(ramp: Ramp, zero: number): Lut {
+  const reach = Math.max(zero - 1, 255 - zero);
+  const root = (cell: number) => Math.sign(cell - zero) * Math.sqrt(Math.abs(cell - zero) / reach);
+  return tableOf(ramp, (cell) => (zero === 1 ? root(cell) : 0.5 + root(cell) / 2));
 }
 
 function tableOf(ramp: Ramp, shareOfCell: (cell: number) => number): Lut {

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   cellOf,
   countedShare,
-  divergingLutOf,
   horizonColours,
   lutOf,
+  rootLutOf,
   parseHex,
   shareOf,
   THEMES,
@@ -55,8 +55,7 @@ describe('colour tables', () => {
     ['light', -1],
     ['dark', 1],
   ] as const)('of signed values leave zero to both sides alike in the %s theme', (name, sign) => {
-    const lut = divergingLutOf(THEMES[name].divergingRamp, 128);
-    expect([...lut]).toEqual([...lutOf(THEMES[name].divergingRamp)]);
+    const lut = rootLutOf(THEMES[name].divergingRamp, 128);
     const light = (cell: number) => sign * lightness(lut[cell]);
     for (let away = 10; away <= 127; away += 9) {
       expect(light(128 + away)).toBeGreaterThan(light(128 + away - 9));
@@ -66,7 +65,7 @@ describe('colour tables', () => {
 
   it('of signed values have their middle where zero is', () => {
     const ramp = THEMES.light.divergingRamp;
-    const lut = divergingLutOf(ramp, 40);
+    const lut = rootLutOf(ramp, 40);
     expect(lut[40]).toBe(lutOf(ramp)[128]);
     expect(lut[255]).toBe(lutOf(ramp)[255]);
     const blue = (cell: number) => (lut[cell] >> 16) & 255;
@@ -113,5 +112,24 @@ describe('cells', () => {
         expect(countedShare(cellOf(count / size), size).count).toBe(count);
     }
     expect(countedShare(cellOf(0.5), 1000).count).toBeNull();
+  });
+});
+
+describe('rootLutOf', () => {
+  it('begins and ends where the linear table does, and rises faster', () => {
+    const ramp = ['#000000', '#ffffff'];
+    const root = rootLutOf(ramp, 1);
+    const linear = lutOf(ramp);
+    expect(root[1]).toBe(linear[1]);
+    expect(root[255]).toBe(linear[255]);
+    expect(root[64] & 255).toBeCloseTo(127, -1);
+    expect(linear[64] & 255).toBeCloseTo(63, -1);
+    expect(root[0]).toBe(0);
+  });
+
+  it('treats both signs alike', () => {
+    const lut = rootLutOf(['#000000', '#808080', '#ffffff'], 128);
+    expect(lut[128] & 255).toBe(128);
+    expect((lut[128 + 40] & 255) - 128).toBeCloseTo(128 - (lut[128 - 40] & 255), -1);
   });
 });

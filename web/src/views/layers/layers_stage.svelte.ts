@@ -1,6 +1,6 @@
 import { nearestDump } from '../../kernel/axis.ts';
 import { boxBins, boxExtent } from '../../kernel/boxes.ts';
-import { colourAt, cssOf, divergingLutOf, lutOf } from '../../kernel/colour.ts';
+import { colourAt, cssOf, rootLutOf } from '../../kernel/colour.ts';
 import { Columns } from '../../kernel/columns.ts';
 import { largestTopOf, layOutLayers, type FiltersRow, type LayerLayout } from '../../kernel/layer_layout.ts';
 import { guideOf } from '../../kernel/measures.ts';
@@ -137,8 +137,8 @@ export class LayersStage extends TimeStage {
   readonly #luts = $derived.by(() => {
     const { theme } = this.settings;
     return {
-      changeLut: lutOf(theme.changeRamp),
-      divergingLut: divergingLutOf(theme.divergingRamp, MIDDLE_CELL),
+      changeLut: rootLutOf(theme.changeRamp, 1),
+      divergingLut: rootLutOf(theme.divergingRamp, MIDDLE_CELL),
     };
   });
 

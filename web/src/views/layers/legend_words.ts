@@ -10,7 +10,7 @@ export const NORMALISED: Readonly<Record<View['norm'], string>> = {
 };
 
 export function filterWords(view: View): string {
-  return `${measureText(view.filterStat).title}, ${NORMALISED[view.norm]}`;
+  return `${measureText(view.filterStat).title}, ${NORMALISED[view.norm]} (√ scale)`;
 }
 
 export function boxWords(scene: Pick<Scene, 'boxesOf'>): string {
