@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.generated_network import SMALL
 from deeptracker import open_run
-from tests.browser.conftest import Open, ready
+from tests.browser.conftest import Open, ready, served
 from tests.browser.test_validation import query, slide
 
 pytestmark = pytest.mark.browser
@@ -325,9 +325,11 @@ def test_the_search_finds_a_layer(show: Open) -> None:
     assert "layer1.1.conv2" in names(page)
 
 
-def test_a_run_without_a_network_says_so(show: Open, root: Path, errors: list[str]) -> None:
-    shutil.copytree(root / "net", root / "no-network")
-    (root / "no-network" / "network.json").unlink()
-    page = show("/?run=no-network&view=layers")
-    expect(page.get_by_test_id("failure")).to_contain_text(re.compile("network", re.I))
+def test_a_run_without_a_network_says_so(page: Page, root: Path, tmp_path: Path, errors: list[str]) -> None:
+    shutil.copytree(root / "net", tmp_path / "no-network")
+    (tmp_path / "no-network" / "network.json").unlink()
+    with served(tmp_path) as base:
+        page.goto(f"{base}?run=no-network&view=layers")
+        ready(page)
+        expect(page.get_by_test_id("failure")).to_contain_text(re.compile("network", re.I))
     errors.clear()  # the browser reports the 404
