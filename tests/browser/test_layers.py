@@ -333,3 +333,17 @@ def test_a_run_without_a_network_says_so(page: Page, root: Path, tmp_path: Path,
         ready(page)
         expect(page.get_by_test_id("failure")).to_contain_text(re.compile("network", re.I))
     errors.clear()  # the browser reports the 404
+
+
+def test_the_graph_opens_in_a_window_of_its_own(show: Open) -> None:
+    page = show(VIEW)
+    page.keyboard.press("g")
+    dialog = page.get_by_test_id("graph-dialog")
+    page.wait_for_selector("[data-testid=graph-dialog][data-ready]", state="attached")
+    assert query(page)["graph"] == "1"
+    for _ in range(2):  # from the data to the first convolution
+        page.get_by_test_id("graph-canvas").press("ArrowDown")
+    expect(page.get_by_test_id("graph-reading")).to_contain_text("conv1")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert "graph" not in query(page)
