@@ -1,4 +1,3 @@
-import { Columns } from '../../kernel/columns.ts';
 import { valueText } from '../../kernel/format.ts';
 import type { ChartRow, FiltersRow, LayerRow } from '../../kernel/layer_layout.ts';
 import { guideOf, measureText } from '../../kernel/measures.ts';
@@ -81,9 +80,6 @@ function drawNewest(surface: Surface, scene: Scene, row: ChartRow, y: number, va
 
 function drawFilters(surface: Surface, scene: Scene, row: FiltersRow, y: number): void {
   const chart = scene.filterChart(row, y);
-  if (!chart) drawSkeleton(surface, scene, row, y);
-  else if (chart.cells.length === 0) {
-    const empty = new Columns(chart.cells.rows, 0, 0, new Uint8Array(0));
-    drawFilterChart(surface, scene.axis, scene.theme, { ...chart, cells: empty });
-  } else drawFilterChart(surface, scene.axis, scene.theme, chart);
+  if (chart) drawFilterChart(surface, scene.axis, scene.theme, chart);
+  else drawSkeleton(surface, scene, row, y);
 }
