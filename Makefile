@@ -5,10 +5,10 @@ BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
-.PHONY: help demo test check format unit browser bench web clean chromium
+.PHONY: help demo test check format unit browser bench bench-growth web clean chromium
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/demo  ## Record a real training (about a minute) and show it in the browser
 	$(BIN)/deeptracker demo $(DEMO)
@@ -35,6 +35,11 @@ bench: .venv/bench chromium  ## Measure what the documentation claims; prints ra
 	$(BIN)/python benchmarks/recorder.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/page.py
+
+bench-growth: .venv/bench  ## Measure answers beside other tools, the index, and runs ten times as large (about 12 minutes)
+	$(BIN)/python benchmarks/questions.py
+	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/growth.py --index
 
 web: .venv/dev  ## Build the page into src/deeptracker/static
 	$(BIN)/python hatch_build.py

@@ -2,6 +2,9 @@
 
     python benchmarks/generate.py runs/paper            # the paper's scale: 750 dumps, 27,560 filters, 50,000 samples
     python benchmarks/generate.py runs/small --dumps 200 --classes 60 --small-network
+    python benchmarks/generate.py runs/long --dumps 7500                  # ten times the paper's: 20 GB
+    python benchmarks/generate.py runs/wide --filters-times 10            # 16 GB
+    python benchmarks/generate.py runs/many --samples-per-class 500       # 4.4 GB, and 0.3 GB of pictures
 
 1. Every class has an ability that grows with training, jumps up at the three drops of the learning rate, and at a few
    dumps of its own collapses or leaps. At four dumps of the run all classes suffer.
@@ -11,6 +14,11 @@
    own change strongly (generated_filters.py). The network is ResNet-50 or a small one (generated_network.py).
 4. Always planted, and told by `Scale.planted`: two filters of the first layer never change; three of a layer in the
    middle change ten times as much as their neighbours in the last third of the run; the gradients of one layer vanish.
+5. `--filters-times N` widens every layer but the last, which has a filter a class, N times; the kernels of the first
+   are left out where the recorder would leave them out. One dump is in memory at a time, and the plan of all jumps.
+6. What is not asked about can be left out: `--small-network` (9 layers, 88 filters and one a class: 0.4 MB a dump with
+   50,000 samples, so 3 GB for 7,500 dumps), fewer classes or samples of each, `--no-pictures`. benchmarks/growth.py
+   does so.
 """
 
 from __future__ import annotations
@@ -31,13 +39,30 @@ sys.path.insert(0, str(ROOT))  # run as a command, only this folder is there to 
 
 from benchmarks.generated_filters import Filters  # noqa: E402
 from benchmarks.generated_network import RESNET50, SMALL, Architecture, Planted  # noqa: E402
-from deeptracker.schema import Branch, Predictions, RunInfo  # noqa: E402
+from deeptracker.schema import Branch, Network, Predictions, RunInfo  # noqa: E402
 from deeptracker.store.blobs import Blobs  # noqa: E402
 from deeptracker.store.listing import KINDS  # noqa: E402
 from deeptracker.store.log import LogWriter  # noqa: E402
 from deeptracker.store.samples import encode_picture, write_samples  # noqa: E402
 
 Floats = npt.NDArray[np.float32]
+
+MOST_KERNEL_WEIGHTS = 1 << 16
+"""A recorder writes the kernels of a first convolution of no more weights (record/kernels.py, which needs torch)."""
+
+
+class UnsyncedBlobs(Blobs):
+    """A place whose files are written without waiting for the disk: what a power loss takes is generated again."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file; in an object store as always."""
+        if self.local is None:
+            super().put(path, data)
+            return
+        (self.local / path).parent.mkdir(parents=True, exist_ok=True)
+        temporary = (self.local / path).with_name(f".{Path(path).name}.tmp")  # never listed, should a reader follow
+        temporary.write_bytes(data)
+        temporary.replace(self.local / path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +75,17 @@ class Scale:
     iterations_per_dump: int = 1600
     resnet50: bool = True
     pictures: bool = True
+    filters_times: int = 1
+
+    def __post_init__(self) -> None:
+        sizes = (self.dumps, self.classes, self.samples_per_class, self.iterations_per_dump, self.filters_times)
+        if min(sizes) < 1:
+            raise ValueError(f"all sizes of a run must be >= 1. Got {self}.")
 
     @property
     def architecture(self) -> Architecture:
         """The network of the run."""
-        return RESNET50 if self.resnet50 else SMALL
+        return (RESNET50 if self.resnet50 else SMALL).widened(self.filters_times)
 
     @property
     def planted(self) -> Planted:
@@ -78,9 +109,10 @@ def write_dumps(place: str | Path, scale: Scale, *, seed: int = 0, finished: boo
     """Write a run dump by dump; yields each dump's number once it is on disk."""
     # Streams of their own: what is drawn for one does not change the others.
     rng, of_filters, of_scalars = (np.random.default_rng(key) for key in (seed, [seed, 1], [seed, 2]))
-    blobs = Blobs(place)
+    blobs = UnsyncedBlobs(place)
     log = LogWriter(blobs)
     network = scale.architecture.network(1000 if scale.resnet50 else scale.classes)
+    parts = kinds_of(network)
     names = tuple(f"class {c:03d}" for c in range(scale.classes))
     info = RunInfo(Path(str(place)).name, _now(), (Branch(0, _now()),), class_names=names, every="generated")
     log.write_info(info)
@@ -92,15 +124,23 @@ def write_dumps(place: str | Path, scale: Scale, *, seed: int = 0, finished: boo
         iteration = dump * scale.iterations_per_dump
         predictions = images.step(dump)
         found = filters.step(dump, images.jumped)
-        log.write_predictions(iteration, predictions, parts=KINDS)
-        log.write_layers(iteration, found.histograms, parts=KINDS)
-        log.write_kernels(iteration, found.kernels, parts=KINDS)
-        log.write_filters(iteration, found.measures, parts=KINDS)
+        log.write_predictions(iteration, predictions, parts=parts)
+        log.write_layers(iteration, found.histograms, parts=parts)
+        if "kernels" in parts:
+            log.write_kernels(iteration, found.kernels, parts=parts)
+        log.write_filters(iteration, found.measures, parts=parts)
         error = float((predictions.predicted != images.labels).mean())
         _write_scalars(log, dump, scale, error, images.lr(dump), of_scalars)
         yield dump
     if finished:
         log.write_info(RunInfo(info.name, info.created, info.branches, "finished", class_names=names, every=info.every))
+
+
+def kinds_of(network: Network) -> tuple[str, ...]:
+    """The kinds of files that each dump has."""
+    first = network.layers[0]
+    has_kernels = first.filters * first.fan_in <= MOST_KERNEL_WEIGHTS
+    return tuple(kind for kind in KINDS if kind != "kernels" or has_kernels)
 
 
 class _Images:
@@ -184,12 +224,21 @@ def main() -> None:
     parser.add_argument("--dumps", type=int, default=750)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--samples-per-class", type=int, default=50)
+    parser.add_argument("--filters-times", type=int, default=1, help="so many times the filters in each layer")
     parser.add_argument("--small-network", action="store_true", help="9 layers instead of ResNet-50's 54")
+    parser.add_argument("--no-pictures", action="store_true", help="samples without pictures")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     if (Path(chosen.place) / "run.json").exists():
         sys.exit(f"{chosen.place} has a run already. Remove it, or give another folder.")
-    scale = Scale(chosen.dumps, chosen.classes, chosen.samples_per_class, resnet50=not chosen.small_network)
+    scale = Scale(
+        chosen.dumps,
+        chosen.classes,
+        chosen.samples_per_class,
+        resnet50=not chosen.small_network,
+        pictures=not chosen.no_pictures,
+        filters_times=chosen.filters_times,
+    )
     for _ in track(write_dumps(chosen.place, scale, seed=chosen.seed), total=scale.dumps, description="writing"):
         pass
 

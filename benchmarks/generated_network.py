@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deeptracker.schema import Graph, GraphNode, Layer, Network, Node
 
@@ -46,6 +46,11 @@ class Architecture:
     stages: tuple[tuple[int, int], ...]
     has_bottlenecks: bool
     planted: Planted
+
+    def widened(self, times: int) -> Architecture:
+        """The same layers with so many times the filters in each but the last; what is planted stays where it is."""
+        stages = tuple((times * width, blocks) for width, blocks in self.stages)
+        return replace(self, first=(times * self.first[0], *self.first[1:]), stages=stages)
 
     def network(self, classes: int) -> Network:
         """Layers, hierarchy and graph, with a last layer of so many classes."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.generate import Scale, write_run
+from tests.s3 import link, s3, s3_server  # noqa: F401  (fixtures)
 
 SMALL = Scale(dumps=60, classes=6, samples_per_class=20, iterations_per_dump=100, resnet50=False)
 

@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 import deeptracker
+from deeptracker.cli import app
+from deeptracker.errors import DeepTrackerError
+from deeptracker.server import serving
+from deeptracker.store import cache
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -30,7 +34,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == deeptracker.__version__
     top = run("--help").stdout
-    for command in ("demo", "serve", "ls", "info", "check"):
+    for command in ("demo", "serve", "ls", "info", "check", "index", "thin"):
         assert command in top
         assert len(run(command, "--help").stdout) > 400
 
@@ -55,8 +59,30 @@ def test_info_says_what_a_run_holds(served_root: Path) -> None:
         "classes": 6,
     }
     assert {name: facts[name] for name in expected} == expected
-    assert isinstance(facts["bytes"], int)
+    taken = sum(path.stat().st_size for path in (served_root / "small").rglob("*") if path.is_file())
+    assert facts["bytes"] == taken
     assert "5,900" in run("info", str(served_root / "small")).stdout
+
+
+def test_info_says_what_takes_the_space(small_run: Path) -> None:
+    (small_run / "notes.txt").write_text("mine")
+    facts = json.loads(run("info", str(small_run), "--json").stdout)
+    kinds = {one["kind"]: one for one in facts["space"]}
+    filters = [path.stat().st_size for path in (small_run / "log" / "filters").iterdir()]
+    assert kinds["filters"] == {
+        "kind": "filters",
+        "files": 60,
+        "bytes": sum(filters),
+        "bytes_a_dump": sum(filters) / 60,
+        "share": sum(filters) / facts["bytes"],
+    }
+    assert (kinds["foreign"]["bytes"], kinds["foreign"]["bytes_a_dump"]) == (4, None)
+    said = run("info", str(small_run)).stdout
+    row = next(line.split() for line in said.splitlines() if line.startswith("filters ") and "MiB" in line)
+    assert row[1:3] == ["60", f"{sum(filters):,}"]
+    assert row[-2:] == [f"{sum(filters) / 60:,.0f}", f"{sum(filters) / facts['bytes']:.1%}"]
+    total = next(line.split() for line in said.splitlines() if line.startswith("all "))
+    assert total[2] == f"{facts['bytes']:,}"
 
 
 def test_check_is_status_0_only_where_all_is_well(small_run: Path) -> None:
@@ -117,6 +143,40 @@ def test_serve_prints_its_link_and_ends_cleanly_on_ctrl_c(served_root: Path) -> 
         _, errors = process.communicate(timeout=15)
         stream.close()
     assert "Traceback" not in errors
+
+
+def test_serve_keeps_no_more_than_it_is_told(served_root: Path) -> None:
+    command = [sys.executable, "-m", "deeptracker", "serve", str(served_root), "--port", "0", "--no-open"]
+    environment = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    with subprocess.Popen(
+        [*command, "--cache-mb", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        link = re.search(r"http://\S+", process.stdout.readline())
+        assert link
+        for _ in range(2):
+            with urllib.request.urlopen(link[0] + "api/overall?run=small") as response:
+                assert len(response.read()) > 100
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=15)
+    assert "Traceback" not in errors
+    assert "--cache-mb" in run("serve", str(served_root), "--cache-mb", "-1").stderr
+
+
+@pytest.mark.parametrize(("arguments", "kept_bytes"), [([], 256 << 20), (["--cache-mb", "3"], 3 << 20)])
+def test_memory_for_answers_and_for_fetched_files_is_bounded_alike(
+    served_root: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], kept_bytes: int
+) -> None:
+    given = []
+
+    def noted(*_: object, cache_bytes: int, **__: object) -> None:
+        given.append(cache_bytes)
+        raise DeepTrackerError("far enough")
+
+    monkeypatch.setattr(serving, "Server", noted)
+    monkeypatch.setattr(cache.FETCHED, "limit_bytes", cache.FETCHED.limit_bytes)  # as it was, after this
+    with pytest.raises(DeepTrackerError, match="far enough"):
+        app(["serve", str(served_root), *arguments], standalone_mode=False)
+    assert given == [cache.FETCHED.limit_bytes] == [kept_bytes]
 
 
 @pytest.mark.slow

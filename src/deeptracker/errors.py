@@ -36,3 +36,7 @@ class FormatVersionError(LogFileError):
 
 class DatasetError(DeepTrackerError, ValueError):
     """A data set that cannot be found or read."""
+
+
+class ObjectStoreError(DeepTrackerError, OSError):
+    """An object store that cannot be used now: not reached, no such bucket, credentials that it refuses."""

@@ -1,17 +1,24 @@
 """Generated runs are whole, agree with themselves, and hold what is planted in them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.generate import Scale, write_run
+from benchmarks.generate import MOST_KERNEL_WEIGHTS, Scale, kinds_of, write_run
+from deeptracker.record.kernels import MOST_WEIGHTS
 from deeptracker.schema import GRADIENT_MEASURES, MEASURES, STEP_MEASURES, Network
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
 
 SCALE = Scale(dumps=60, classes=6, samples_per_class=4, iterations_per_dump=10, resnet50=False, pictures=False)
 SEEDS = (0, 1, 2)
+LARGER = {
+    "more dumps": replace(SCALE, dumps=600),
+    "wider": replace(SCALE, filters_times=10),
+    "more samples": replace(SCALE, samples_per_class=40),
+}
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,58 @@ def test_the_gradients_of_one_layer_vanish_and_it_hardly_changes(log: LogReader)
         assert (share > 1e-6).all()
         assert (share < 1e-4).all()
     assert (values["change"][1:, rows] > 0).all()
+
+
+@pytest.fixture(scope="module", params=LARGER)
+def larger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scale, LogReader]:
+    """A run ten times as large in one way."""
+    scale, place = LARGER[request.param], tmp_path_factory.mktemp("larger")
+    write_run(place, scale)
+    return scale, LogReader(Blobs(place))
+
+
+def test_ten_times_as_large_a_run_is_whole(larger: tuple[Scale, LogReader]) -> None:
+    scale, log = larger
+    network, samples = network_of(log), scale.classes * scale.samples_per_class
+    assert len(log.dumps) == scale.dumps
+    assert network.filters == 88 * scale.filters_times + scale.classes
+    for dump in (log.dumps[0], log.dumps[-1]):
+        assert set(log.filters(dump)) == set(MEASURES)
+        assert len(log.predictions(dump, samples).predicted) == samples
+    if scale.dumps == SCALE.dumps:
+        assert log.check() == []
+
+
+def test_ten_times_as_large_a_run_holds_what_is_planted(larger: tuple[Scale, LogReader]) -> None:
+    scale, log = larger
+    network, planted, values = network_of(log), scale.planted, over_time(log)
+    frozen = network.layer(planted.frozen_layer).offset + np.array(planted.frozen)
+    assert np.flatnonzero((values["change"][1:] == 0).all(axis=0)).tolist() == frozen.tolist()
+    change = values["change"][planted.overactive_from(scale.dumps) :, network.layer(planted.overactive_layer).rows]
+    ratio = change.mean(axis=0) / np.median(np.delete(change, planted.overactive, axis=1))
+    assert set(np.argsort(-ratio)[:3]) == set(planted.overactive)
+    assert (ratio[list(planted.overactive)] > 5).all()
+    vanishing = network.layer(planted.vanishing_layer).rows
+    others = np.median(np.delete(values["grad_l2"], vanishing, axis=1)[1:])
+    assert np.median(values["grad_l2"][1:, vanishing]) < 1e-4 * others
+
+
+def test_errors_fall_however_many_samples_a_class_has(larger: tuple[Scale, LogReader]) -> None:
+    scale, log = larger
+    labels = np.repeat(np.arange(scale.classes), scale.samples_per_class)
+    errors = [(log.predictions(log.dumps[at], len(labels)).predicted != labels).mean() for at in (0, -1)]
+    assert errors[0] > errors[1] + 0.1
+
+
+def test_kernels_are_left_out_of_a_network_too_wide_for_the_recorder_to_keep_them() -> None:
+    first = {times: Scale(filters_times=times).architecture.network(1000) for times in (1, 6, 10)}
+    assert ["kernels" in kinds_of(network) for network in first.values()] == [True, True, False]
+    assert MOST_KERNEL_WEIGHTS == MOST_WEIGHTS
+
+
+def test_a_run_of_no_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="all sizes of a run must be >= 1"):
+        Scale(dumps=0)
 
 
 def test_measures_agree_with_each_other(log: LogReader) -> None:

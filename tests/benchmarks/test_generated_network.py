@@ -67,7 +67,7 @@ class Residual(nn.Module):
         return self.fc(self.mean(x).flatten(1))
 
 
-@pytest.mark.parametrize(("architecture", "classes"), [(SMALL, 6), (RESNET50, 1000)])
+@pytest.mark.parametrize(("architecture", "classes"), [(SMALL, 6), (SMALL.widened(3), 6), (RESNET50, 1000)])
 def test_a_generated_network_is_what_the_recorder_finds_in_the_real_one(
     architecture: Architecture, classes: int
 ) -> None:
@@ -87,7 +87,20 @@ def test_resnet50_is_as_large_as_it_is_and_the_small_network_as_deep() -> None:
     assert sum(node.kind == "add" for node in small.graph.nodes) == 3
 
 
-@pytest.mark.parametrize(("architecture", "classes"), [(SMALL, 3), (RESNET50, 1000)])
+@pytest.mark.parametrize("architecture", [SMALL, RESNET50])
+def test_a_widened_network_has_the_same_structure_and_so_many_times_the_filters(architecture: Architecture) -> None:
+    known, wide = architecture.network(1000), architecture.widened(10).network(1000)
+    assert wide.hierarchy == known.hierarchy
+    assert wide.graph == known.graph
+    assert [layer.name for layer in wide.layers] == [layer.name for layer in known.layers]
+    assert [layer.filters for layer in wide.layers[:-1]] == [10 * layer.filters for layer in known.layers[:-1]]
+    assert wide.layers[-1].filters == 1000
+    assert wide.filters - 1000 == 10 * (known.filters - 1000)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "classes"), [(SMALL, 3), (SMALL.widened(10), 3), (RESNET50, 1000), (RESNET50.widened(10), 1000)]
+)
 def test_what_is_planted_is_in_the_network(architecture: Architecture, classes: int) -> None:
     network, planted = architecture.network(classes), architecture.planted
     assert network.layers[0].name == planted.frozen_layer

@@ -45,3 +45,19 @@ def test_what_cannot_be_is_refused_before_the_data_is_looked_for(
     with pytest.raises(ValueError, match=says):
         said_by_demo(tmp_path / "run", dataset=str(tmp_path / "nowhere"), **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_demo_into_an_object_store_is_refused_and_says_who_can_write_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="run must be a local folder"):
+        record_demo(
+            Console(file=io.StringIO()),
+            dataset=str(tmp_path / "nothing here"),
+            model="convnet",
+            epochs=1,
+            dumps=None,
+            learning_rate=None,
+            run="s3://bucket/run",
+            seed=0,
+            port=None,
+            open_page=lambda link: None,
+        )

@@ -2,12 +2,19 @@
 
 import errno
 import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deeptracker.errors import LogFileError
 from deeptracker.store import blobs as module
-from deeptracker.store.blobs import Blobs, read_or_none
+from deeptracker.store import cache
+from deeptracker.store.blobs import Blobs, Level, read_or_none
 
 
 def names(folder: Path) -> list[str]:
@@ -160,3 +167,183 @@ def test_a_file_that_cannot_be_mapped_is_read(tmp_path: Path, monkeypatch: pytes
 def test_only_where_reading_means_waiting_are_several_files_read_at_a_time(tmp_path: Path) -> None:
     assert Blobs(tmp_path).readers == 1
     assert Blobs("memory://").readers > 1
+
+
+PLACES = ["folder", "memory://"]
+
+
+def at(place: str, tmp_path: Path) -> Blobs:
+    return Blobs(place if "://" in place else tmp_path / place)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_range_is_those_bytes_and_size_how_many_there_are(tmp_path: Path, place: str) -> None:
+    blobs = at(place, tmp_path)
+    blobs.put("log/a", b"0123456789")
+    blobs.put("log/empty", b"")
+    for start, end in ((0, 10), (0, 1), (9, 10), (3, 7)):
+        assert blobs.range("log/a", start, end - start) == b"0123456789"[start:end]
+    assert blobs.size("log/a") == 10
+    assert blobs.size("log/empty") == 0
+
+
+@pytest.mark.parametrize("is_cached_whole", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("start", "length"), [(8, 3), (0, 11), (10, 1), (1000, 1)])
+def test_a_range_beyond_the_end_says_how_long_the_file_is(
+    tmp_path: Path, place: str, start: int, length: int, is_cached_whole: bool
+) -> None:
+    blobs = at(place, tmp_path)
+    blobs.put("log/a", b"0123456789")
+    if is_cached_whole:
+        blobs.get("log/a")
+    with pytest.raises(LogFileError, match=rf"log/a must have {start + length} bytes or more\. It has 10: it is cut"):
+        blobs.range("log/a", start, length)
+    assert blobs.range("log/a", 0, 10) == b"0123456789"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_range_of_nothing_or_of_no_file_is_an_error(tmp_path: Path, place: str) -> None:
+    blobs = at(place, tmp_path)
+    blobs.put("log/a", b"0123456789")
+    for start, length in ((-1, 2), (0, 0), (3, -1)):
+        with pytest.raises(ValueError, match=rf"start must be >= 0 and length >= 1\. Got {start} and {length}\."):
+            blobs.range("log/a", start, length)
+    for question in (lambda: blobs.range("log/b", 0, 1), lambda: blobs.size("log/b"), lambda: blobs.get("log/b")):
+        with pytest.raises(FileNotFoundError, match="log/b"):
+            question()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_level_shows_what_lies_right_below_and_nothing_hidden(tmp_path: Path, place: str) -> None:
+    blobs = at(place, tmp_path)
+    for path in ("run.json", ".x", "b/c/d", "b/a", "b/.hidden/e", "a/f"):
+        blobs.put(path, b"")
+    assert blobs.level() == Level(("run.json",), ("a", "b"))
+    assert blobs.level("b") == Level(("a",), ("c",))
+    assert blobs.level("nowhere") == Level((), ())
+
+
+def test_temporary_files_are_listed_apart(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    assert Blobs(tmp_path / "nowhere").list_temporary() == []
+    blobs.put("log/a", b"")
+    (tmp_path / "log" / ".b.0123.tmp").write_bytes(b"half")
+    assert [(blob.path, blob.size_bytes) for blob in blobs.list_temporary()] == [("log/.b.0123.tmp", 4)]
+    assert blobs.list_temporary("other/") == []
+
+
+class Counting:
+    """A store that counts what is asked of it, and can keep the answer back."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.asked: list[str] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def get(self, path: str, **options: Any) -> Any:
+        self.asked.append(path)
+        assert self.may_answer.wait(20)
+        return self.store.get(path, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Blobs, Counting]]:
+    """An object store with a cache of 100 bytes, and what is asked of it."""
+    monkeypatch.setattr(cache, "FETCHED", cache.ByteCache(100))
+    blobs = Blobs("memory://")
+    assert blobs._remote is not None
+    blobs._remote._store = store = Counting(blobs._remote._store)
+    yield blobs, store
+    assert cache.FETCHED.size_bytes <= 100
+
+
+@pytest.mark.parametrize("path", ["log/filters/a.arrow", "samples/labels.arrow", "index/v1/change/c/0/0"])
+def test_files_that_are_written_once_are_fetched_once(fetched: tuple[Blobs, Counting], path: str) -> None:
+    blobs, store = fetched
+    blobs.put(path, b"0123456789")
+    for _ in range(2):
+        assert blobs.range(path, 2, 3) == b"234"
+    assert store.asked == [path]
+    assert blobs.get(path) == blobs.view(path).to_pybytes() == b"0123456789"
+    assert blobs.range(path, 5, 2) == b"56"  # out of the whole file
+    assert store.asked == [path] * 2
+
+
+@pytest.mark.parametrize("path", ["run.json", "network.json", "index/zarr.json", "index/change/zarr.json"])
+def test_files_that_are_replaced_are_fetched_each_time(fetched: tuple[Blobs, Counting], path: str) -> None:
+    blobs, store = fetched
+    for text in (b"first", b"later"):
+        store.store.put(path, text)  # another process
+        assert blobs.get(path) == text
+        assert blobs.range(path, 0, 2) == text[:2]
+    store.store.put(path, b"longer")
+    assert blobs.size(path) == 6
+    assert cache.FETCHED.size_bytes == 0
+
+
+def test_the_cache_is_bounded_and_its_limit_can_be_set(fetched: tuple[Blobs, Counting]) -> None:
+    blobs, store = fetched
+    for name in "abc":
+        blobs.put(f"log/{name}", name.encode() * 40)
+    for name in ("a", "b", "a", "c", "a"):  # c pushes b out, which was used before a
+        blobs.get(f"log/{name}")
+    assert store.asked == ["log/a", "log/b", "log/c"]
+    assert cache.FETCHED.size_bytes == 80
+    blobs.get("log/b")
+    assert store.asked[3:] == ["log/b"]
+    cache.FETCHED.limit_bytes = 0
+    assert cache.FETCHED.size_bytes == 0
+    for _ in range(2):
+        blobs.get("log/a")
+    assert store.asked[4:] == ["log/a"] * 2
+
+
+def test_what_one_writes_oneself_is_not_answered_from_the_cache(fetched: tuple[Blobs, Counting]) -> None:
+    blobs, _ = fetched
+    for text in (b"first", b"second time"):
+        blobs.put("log/a", text)
+        assert blobs.get("log/a") == text
+        assert blobs.range("log/a", 0, 4) == text[:4]
+        assert blobs.size("log/a") == len(text)
+
+
+def test_two_that_open_one_place_share_nothing(fetched: tuple[Blobs, Counting]) -> None:
+    blobs, store = fetched
+    blobs.put("log/a", b"first")
+    assert blobs.get("log/a") == b"first"
+    store.store.put("log/a", b"recorded anew")
+    again = Blobs("memory://")
+    assert again._remote is not None
+    again._remote._store = store
+    assert again.get("log/a") == b"recorded anew"
+
+
+def test_a_file_that_is_missing_or_cut_short_is_asked_for_again(fetched: tuple[Blobs, Counting]) -> None:
+    blobs, store = fetched
+    with pytest.raises(FileNotFoundError):
+        blobs.get("log/a")
+    store.store.put("log/a", b"0123")
+    with pytest.raises(LogFileError):
+        blobs.range("log/a", 2, 4)
+    store.store.put("log/a", b"012345")
+    assert blobs.range("log/a", 2, 4) == b"2345"
+    store.store.delete("log/a")
+    assert not blobs.exists("log/a")
+
+
+def test_the_same_range_asked_for_at_the_same_time_is_fetched_once(fetched: tuple[Blobs, Counting]) -> None:
+    blobs, store = fetched
+    blobs.put("log/a", b"0123456789")
+    store.may_answer.clear()
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(blobs.range, "log/a", start, 5) for start in (0, 5) * 8]
+        while len(store.asked) < 2:
+            time.sleep(0.001)
+        store.may_answer.set()
+        assert [answer.result() for answer in answers] == [b"01234", b"56789"] * 8
+    assert len(store.asked) == 2

@@ -10,6 +10,7 @@ from deeptracker.schema import MEASURES, Branch, Layer, Network, Node, Predictio
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
 from deeptracker.store.filter_history import FilterHistory
+from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.log import Histograms, LogReader, LogWriter
 
 LAYERS = (Layer("a", "linear", (3, 2), 3, 2, 0), Layer("b", "linear", (2, 4), 2, 4, 3))
@@ -49,7 +50,7 @@ def write_dump(log: LogWriter, iteration: int, table: Table) -> None:
 
 def history_of(blobs: Blobs, readers: int = 1) -> tuple[LogReader, FilterHistory]:
     log = LogReader(blobs)
-    return log, FilterHistory(log, readers=readers)
+    return log, FilterHistory(log, IndexReader(blobs, log), readers=readers)
 
 
 def assert_says(history: FilterHistory, given: list[Table | None]) -> None:
@@ -185,7 +186,8 @@ def test_no_more_is_kept_than_allowed_and_everything_is_still_answered(tmp_path:
     given = [random_table(i) for i in range(6)]
     for i, table in enumerate(given):
         write_dump(log, i, table)
-    history = FilterHistory(LogReader(blobs), limit_bytes=2 * 6 * FILTERS * 4)
+    reader = LogReader(blobs)
+    history = FilterHistory(reader, IndexReader(blobs, reader), limit_bytes=2 * 6 * FILTERS * 4)
     for _ in range(2):
         assert_says(history, list(given))
     history.measure("sd")

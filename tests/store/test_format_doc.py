@@ -34,8 +34,10 @@ from deeptracker.schema import (
 from deeptracker.store import samples
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
+from deeptracker.store.index_layout import index_arrays
 from deeptracker.store.listing import KINDS
 from deeptracker.store.log import Histograms, LogWriter
+from deeptracker.store.samples import Samples
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"`([^`\n]+)`", DOCUMENT)) | set(re.findall(r"\"(\w+)\"", DOCUMENT))
@@ -101,9 +103,18 @@ def test_everything_in_the_metadata_is_named(files: dict[str, pa.Table]) -> None
 
 
 def test_every_measure_is_defined() -> None:
-    table = DOCUMENT.split("## Measures")[1]
+    table = DOCUMENT.split("## Measures")[1].split("## The index")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*MEASURES, *QUANTILES]
     assert set(DERIVED_MEASURES) <= set(re.findall(r"`(\w+)`", table))
+
+
+def test_every_array_of_the_index_is_named() -> None:
+    layers = (Layer("a", "linear", (3, 2), 3, 2, 0),)
+    samples = Samples(("a", "b"), np.array([0, 1], np.int32), 2, False)
+    section = DOCUMENT.split("## The index")[1]
+    arrays = index_arrays(Network(layers, Node("", (Node("a", layer=0),))), samples)
+    assert set(arrays) - set(MEASURES) <= set(re.findall(r"`(\w+)`", section))
+    assert {name for array in arrays.values() for name in array.dimensions} <= set(re.findall(r"\w+", section))
 
 
 def test_the_kernels_that_are_recorded_are_as_written() -> None:

@@ -9,6 +9,7 @@ import pytest
 from deeptracker.schema import Branch, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.history import PredictionHistory
+from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.log import Histograms, LogReader, LogWriter
 from deeptracker.store.samples import Samples
 
@@ -49,9 +50,14 @@ def write_dump(log: LogWriter, iteration: int, given: Predictions | None, *, par
 
 def history_of(blobs: Blobs) -> tuple[LogReader, PredictionHistory]:
     log = LogReader(blobs)
-    history = PredictionHistory(log, SAMPLES)
+    history = PredictionHistory(log, SAMPLES, IndexReader(blobs, log))
     history.refresh()
     return log, history
+
+
+def unindexed(blobs: Blobs, samples: Samples) -> PredictionHistory:
+    log = LogReader(blobs)
+    return PredictionHistory(log, samples, IndexReader(blobs, log))
 
 
 def literal_row(given: Predictions | None) -> list[int]:
@@ -237,7 +243,7 @@ def test_predicted_classes_are_as_wide_as_their_number_needs(
     labels = np.array([0, classes - 2, classes - 1], np.int32)
     for i, predicted in enumerate((labels, labels[::-1].copy())):
         log.write_predictions(i, Predictions(predicted.astype(dtype), np.zeros(3, np.float16)))
-    history = PredictionHistory(LogReader(blobs), Samples(("a", "b", "c"), labels, classes, False))
+    history = unindexed(blobs, Samples(("a", "b", "c"), labels, classes, False))
     history.refresh()
     assert history.predicted(slice(None)).dtype == dtype
     assert history.predicted(slice(None)).tolist() == [
@@ -250,7 +256,7 @@ def test_a_sample_that_is_missing_is_never_correct_however_large_its_class(tmp_p
     blobs, log = begun(tmp_path)
     log.write_predictions(0, Predictions(np.array([0, -1], np.int16), np.zeros(2, np.float16)))
     labels = np.array([0, 65_535], np.int32)  # -1 where 16 bits have to hold it
-    history = PredictionHistory(LogReader(blobs), Samples(("a", "b"), labels, 65_536, False))
+    history = unindexed(blobs, Samples(("a", "b"), labels, 65_536, False))
     history.refresh()
     assert history.correct().tolist() == [[True], [False]]
 

@@ -130,16 +130,26 @@ function grownMatrix<T extends Cells>(
 }
 
 export class HttpSource implements DataSource {
+  /** Of runs that have ended: what is asked for with its version, the browser keeps. */
+  readonly #versions = new Map<string, string>();
+
+  #about(route: string, run: string, query: Query = {}): string {
+    return address(route, { run, ...query, v: this.#versions.get(run) });
+  }
+
   runs(asking: Asking): Promise<RunList> {
     return json(address('runs', {}), asking);
   }
 
-  run(run: string, asking: Asking): Promise<RunInfo> {
-    return json(address('run', { run }), asking);
+  async run(run: string, asking: Asking): Promise<RunInfo> {
+    const info = await json<RunInfo>(address('run', { run }), asking);
+    if (info.version === null) this.#versions.delete(run);
+    else this.#versions.set(run, info.version);
+    return info;
   }
 
   async overall(run: string, held: Overall | null, asking: Asking): Promise<Overall> {
-    const got = await frame(address('overall', { run, ...since(held) }), asking);
+    const got = await frame(this.#about('overall', run, since(held)), asking);
     const { first, ...cursor } = cursorOf(got);
     return {
       ...cursor,
@@ -150,7 +160,7 @@ export class HttpSource implements DataSource {
   }
 
   async classes(run: string, held: ClassErrors | null, asking: Asking): Promise<ClassErrors> {
-    const got = await frame(address('classes', { run, ...since(held) }), asking);
+    const got = await frame(this.#about('classes', run, since(held)), asking);
     const { first, ...cursor } = cursorOf(got);
     const error = arrayOf(got, 'error');
     return {
@@ -161,7 +171,7 @@ export class HttpSource implements DataSource {
   }
 
   async clusters(run: string, k: number, asking: Asking): Promise<Clusters> {
-    const got = await frame(address('clusters', { run, k }), asking);
+    const got = await frame(this.#about('clusters', run, { k }), asking);
     const curves = arrayOf(got, 'curves');
     return {
       k: curves.shape[0],
@@ -175,7 +185,7 @@ export class HttpSource implements DataSource {
   }
 
   async anomalies(run: string, window: number, threshold: number, asking: Asking): Promise<Anomalies> {
-    const got = await frame(address('anomalies', { run, window, threshold }), asking);
+    const got = await frame(this.#about('anomalies', run, { window, threshold }), asking);
     return {
       window,
       threshold,
@@ -191,7 +201,7 @@ export class HttpSource implements DataSource {
   }
 
   async anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts> {
-    const got = await frame(address('anomaly-counts', { run }), asking);
+    const got = await frame(this.#about('anomaly-counts', run), asking);
     return { windows: data(got, 'windows'), counts: data(got, 'counts') };
   }
 
@@ -201,7 +211,7 @@ export class HttpSource implements DataSource {
     held: ClassSamples | null,
     asking: Asking,
   ): Promise<ClassSamples> {
-    const got = await frame(address('class', { run, cls, ...since(held) }), asking);
+    const got = await frame(this.#about('class', run, { cls, ...since(held) }), asking);
     const { first, ...cursor } = cursorOf(got);
     const labels = arrayOf(got, 'labels');
     return {
@@ -215,7 +225,7 @@ export class HttpSource implements DataSource {
   }
 
   async sample(run: string, sample: number, asking: Asking): Promise<SampleHistory> {
-    const got = await frame(address('sample', { run, sample }), asking);
+    const got = await frame(this.#about('sample', run, { sample }), asking);
     return {
       iterations: data(got, 'iterations'),
       labels: data(got, 'labels'),
@@ -228,11 +238,11 @@ export class HttpSource implements DataSource {
   }
 
   network(run: string, asking: Asking): Promise<NetworkAnswer> {
-    return json(address('network', { run }), asking);
+    return json(this.#about('network', run), asking);
   }
 
   async nodeStats(run: string, measure: string, held: NodeStats | null, asking: Asking): Promise<NodeStats> {
-    const got = await frame(address('node-stats', { run, measure, ...since(held) }), asking);
+    const got = await frame(this.#about('node-stats', run, { measure, ...since(held) }), asking);
     const { first, ...cursor } = cursorOf(got);
     return { ...cursor, measure, values: grownMatrix(held?.values, first, arrayOf(got, 'values')) };
   }
@@ -244,7 +254,7 @@ export class HttpSource implements DataSource {
     held: BoxStats | null,
     asking: Asking,
   ): Promise<BoxStats> {
-    const got = await frame(address('box', { run, node, measure, ...since(held) }), asking);
+    const got = await frame(this.#about('box', run, { node, measure, ...since(held) }), asking);
     const { first, ...cursor } = cursorOf(got);
     const values = grownMatrix<Float32Array>(held?.values, first, arrayOf(got, 'values'));
     return { ...cursor, of: String(got.header['of']), values };
@@ -257,7 +267,7 @@ export class HttpSource implements DataSource {
     normalise: Normalisation,
     asking: Asking,
   ): Promise<FilterCells> {
-    const got = await frame(address('filters', { run, layer, measure, normalise }), asking);
+    const got = await frame(this.#about('filters', run, { layer, measure, normalise }), asking);
     const { shape, data: cells, scale } = arrayOf(got, 'cells');
     return {
       layer,
@@ -274,7 +284,7 @@ export class HttpSource implements DataSource {
   }
 
   async filterValues(run: string, layer: number, measure: string, asking: Asking): Promise<Float32Array> {
-    return data(await frame(address('filter-values', { run, layer, measure }), asking), 'values');
+    return data(await frame(this.#about('filter-values', run, { layer, measure }), asking), 'values');
   }
 
   async filterOrder(
@@ -284,12 +294,12 @@ export class HttpSource implements DataSource {
     by: Exclude<FilterOrder, 'index'>,
     asking: Asking,
   ): Promise<FilterRows> {
-    const got = await frame(address('filter-order', { run, layer, measure, by }), asking);
+    const got = await frame(this.#about('filter-order', run, { layer, measure, by }), asking);
     return { order: data(got, 'order'), method: String(got.header['order_method']) };
   }
 
   async filter(run: string, layer: number, filter: number, asking: Asking): Promise<FilterHistory> {
-    const got = await frame(address('filter', { run, layer, filter }), asking);
+    const got = await frame(this.#about('filter', run, { layer, filter }), asking);
     const values = grownMatrix<Float32Array>(undefined, 0, arrayOf(got, 'values'));
     return { layer, filter, measures: got.header['measures'] as string[], values };
   }
@@ -301,7 +311,7 @@ export class HttpSource implements DataSource {
     measure: string,
     asking: Asking,
   ): Promise<FilterRank> {
-    const got = await frame(address('filter-rank', { run, layer, filter, measure }), asking);
+    const got = await frame(this.#about('filter-rank', run, { layer, filter, measure }), asking);
     return { rank: data(got, 'rank'), filters: Number(got.header['filters']) };
   }
 
@@ -312,26 +322,26 @@ export class HttpSource implements DataSource {
     measure: string,
     asking: Asking,
   ): Promise<TopFilters> {
-    const got = await frame(address('top-filters', { run, iteration, k, measure }), asking);
+    const got = await frame(this.#about('top-filters', run, { iteration, k, measure }), asking);
     return { layer: data(got, 'layer'), filter: data(got, 'filter'), value: data(got, 'value') };
   }
 
   async topCounts(run: string, k: number, measure: string, asking: Asking): Promise<TopCounts> {
     const { shape, data: counts } = arrayOf(
-      await frame(address('top-counts', { run, k, measure }), asking),
+      await frame(this.#about('top-counts', run, { k, measure }), asking),
       'counts',
     );
     return { layers: shape[0], dumps: shape[1], counts: counts as Int32Array };
   }
 
   async kernels(run: string, iteration: number, asking: Asking): Promise<Kernels> {
-    const got = await frame(address('kernels', { run, iteration }), asking);
+    const got = await frame(this.#about('kernels', run, { iteration }), asking);
     const { shape, data: values } = arrayOf(got, 'values');
     return { layer: Number(got.header['layer']), shape, values: values as Float32Array };
   }
 
   pictureAddress(run: string, sample: number): string {
-    return address('picture', { run, sample });
+    return this.#about('picture', run, { sample });
   }
 
   followRuns(listener: Listener<RunList>): () => void {

@@ -46,6 +46,8 @@ export interface RunInfo extends RunSummary {
   readonly class_names: readonly string[];
   readonly class_sizes: readonly number[];
   readonly every: string;
+  /** A name for all that is said of a run which has ended; null while it may grow. */
+  readonly version: string | null;
   readonly next_iteration: number | null;
   readonly lr_stages: readonly LearningRateStage[];
   readonly branch: number;

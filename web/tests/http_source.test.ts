@@ -110,3 +110,20 @@ describe('HttpSource', () => {
     await expect(new HttpSource().runs(asking)).rejects.toMatchObject({ status: 0, endpoint: '/api/runs' });
   });
 });
+
+describe('a run that has ended', () => {
+  const info = (version: string | null) => new Response(JSON.stringify({ id: 'a', version }));
+
+  it('is asked about with its version, so that the browser keeps the answers', async () => {
+    const asked = serve(info('1f'), overall({ first: 0, iteration: 20, branch: 0 }, [20], [1]), info(null));
+    const source = new HttpSource();
+    expect(source.pictureAddress('a', 3)).toBe('/api/picture?run=a&sample=3');
+    await source.run('a', asking);
+    await source.overall('a', null, asking);
+    expect(asked[1]).toBe('/api/overall?run=a&v=1f');
+    expect(source.pictureAddress('a', 3)).toBe('/api/picture?run=a&sample=3&v=1f');
+    expect(source.pictureAddress('b', 3)).not.toContain('v=');
+    await source.run('a', asking);
+    expect(source.pictureAddress('a', 3)).not.toContain('v=');
+  });
+});

@@ -63,6 +63,10 @@ def record_demo(
         raise ValueError(f"model must be one of {', '.join(MODEL_NAMES)}. Got {model!r}.")
     if learning_rate is not None:
         check_learning_rate(learning_rate)
+    if run is not None and "://" in run:
+        raise ValueError(
+            f"run must be a local folder. Got {run}. A training of yours records there: Recorder({run!r}, ...)"
+        )
     data = _load(out, dataset)
     folder = Path(run) if run else _free_folder(DEFAULT_ROOT, f"{data.name}-{model}")
     if (folder / "run.json").exists():

@@ -70,11 +70,11 @@ class ClassAnswers(OpenedRun):
     def class_stats(self, cls: int | str, window: int = 10) -> ClassStats:
         """The Cls-Stat index: one class over all dumps."""
         c = self.class_index(cls)
-        history, scores = self._predictions(), self.anomaly_scores(window)
-        became = flips_each_way(history.predicted(self._rows(c)) == c, history.recorded)
-        return ClassStats(
-            self.iterations, history.error_rates[c], scores.left[c], scores.right[c], scores.pending[c], *became
-        )
+        history, rows = self._predictions(), self._rows(c)
+        scores = self._kept(("scores", window, c), lambda: self._class_scores(rows, window))
+        became = flips_each_way(history.predicted(rows) == c, history.recorded)
+        left, right, pending = (part[0] for part in (scores.left, scores.right, scores.pending))
+        return ClassStats(self.iterations, history.error_rates[c], left, right, pending, *became)
 
     def class_samples(self, cls: int | str) -> ClassSamples:
         """The Cls-Image index: predictions of every sample of a class over all dumps.
@@ -87,7 +87,7 @@ class ClassAnswers(OpenedRun):
             np.arange(rows.start, rows.stop, dtype=np.int32),
             self._known_samples().ids[rows],
             self._predictions().predicted(rows),
-            self._kept(("order", c), lambda: similarity_order(~self._correct()[rows])),
+            self._kept(("order", c), lambda: similarity_order(~self._predictions().correct(rows))),
         )
 
     def probabilities(self, cls: int | str) -> npt.NDArray[np.float16]:
@@ -143,7 +143,8 @@ class ClassAnswers(OpenedRun):
             self._log.note_problem("samples/labels.arrow", str(error))
         if self._samples is None:
             return False
-        self._history = PredictionHistory(self._log, self._samples)
+        self._index.samples = self._samples
+        self._history = PredictionHistory(self._log, self._samples, self._index)
         return True
 
     def _predictions(self) -> PredictionHistory:
@@ -179,6 +180,13 @@ class ClassAnswers(OpenedRun):
         return replace(found, curves=self._predictions().spread(found.curves, np.nan))
 
     def _spread_scores(self, window: int) -> AnomalyScores:
-        scores = anomaly_rules.scores(self._events(), self._known_samples().class_offsets, window)
+        return self._spread(anomaly_rules.scores(self._events(), self._known_samples().class_offsets, window))
+
+    def _class_scores(self, rows: slice, window: int) -> AnomalyScores:
+        """The scores of one class alone, (1, dumps): they follow from its own samples."""
+        events = anomaly_rules.flip_events(self._predictions().correct(rows))
+        return self._spread(anomaly_rules.scores(events, np.array([0, rows.stop - rows.start]), window))
+
+    def _spread(self, scores: AnomalyScores) -> AnomalyScores:
         spread = [self._predictions().spread(part, 0) for part in (scores.left, scores.right, scores.pending)]
-        return AnomalyScores(spread[0], spread[1], spread[2], scores.sizes, window)
+        return AnomalyScores(spread[0], spread[1], spread[2], scores.sizes, scores.window)

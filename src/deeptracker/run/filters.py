@@ -41,6 +41,8 @@ from deeptracker.errors import LogFileError, UnknownNameError
 from deeptracker.run.opened import Floats, OpenedRun
 from deeptracker.schema import FILTER_MEASURES, MEASURES, NODE_MEASURES, QUANTILES, Kernels, Layer, check_measure
 from deeptracker.store.filter_history import FilterHistory
+from deeptracker.store.index_layout import BLOCK
+from deeptracker.store.index_reader import Wanted
 from deeptracker.store.rows import DumpRows
 
 BLOCK_VALUES = 1 << 20
@@ -50,6 +52,7 @@ ANSWER_BYTES = 1 << 27
 """128 MiB of answers over time are kept; a measure of all 75 nodes of ResNet-50 takes 0.2 for 750 dumps."""
 
 Answer = Callable[..., npt.NDArray[Any]]
+Groups = tuple[tuple[int, ...], ...]
 
 
 class FilterAnswers(OpenedRun):
@@ -57,7 +60,7 @@ class FilterAnswers(OpenedRun):
 
     def __init__(self, place: str | os.PathLike[str]) -> None:
         super().__init__(place)
-        self._filters = FilterHistory(self._log, readers=self._blobs.readers)
+        self._filters = FilterHistory(self._log, self._index, readers=self._blobs.readers)
         self._answers = DumpRows(self._log, ANSWER_BYTES)
 
     def nodes(self) -> tuple[HierarchyNode, ...]:
@@ -189,8 +192,7 @@ class FilterAnswers(OpenedRun):
     def _layer_rows(self, layer: int | str, measure: str) -> Floats:
         """float32 (filters, dumps), not to be written to."""
         check_measure(measure, FILTER_MEASURES)
-        filters = self.layer(layer).rows
-        return derived(measure, self._filters.measure(source_of(measure))[:, filters]).T
+        return derived(measure, self._filters.measure_of(self.layer(layer), source_of(measure))).T
 
     def _layer_of(self, layer: int | str, filter: int) -> Layer:
         known = self.layer(layer)
@@ -203,26 +205,60 @@ class FilterAnswers(OpenedRun):
     def _offsets(self) -> npt.NDArray[np.int64]:
         return np.array([layer.offset for layer in self.network().layers], np.int64)
 
-    def _pooled(self, measure: str, groups: tuple[tuple[int, ...], ...]) -> Floats:
-        """float32 (dumps, groups), not to be written to: a measure of some groups of layers."""
-        check_measure(measure, NODE_MEASURES)
-        layers = self.network().layers
-        if measure in QUANTILES:
-            family = same_histogram(measure)
-            rows = self._answers.get((family, groups), lambda first: self._new_quantiles(first, family, groups))
-            return rows[:, :, family.index(measure)]
-        names = needed_measures(measure)
-        return self._over_time(
-            ("pooled", measure, groups),
-            names,
-            lambda *values: pool(measure, dict(zip(names, values, strict=True)), layers, groups),
-        )
+    def _pooled(self, measure: str, groups: Groups) -> Floats:
+        """float32 (dumps, groups), not to be written to: a measure of some groups of layers.
 
-    def _new_quantiles(self, first: int, family: tuple[str, ...], groups: tuple[tuple[int, ...], ...]) -> Floats:
-        """float32 (dumps from `first` on, groups, family)."""
+        Of all nodes the index is asked first, which has what these same functions gave when it was built.
+        """
+        check_measure(measure, NODE_MEASURES)
+        family = same_histogram(measure) if measure in QUANTILES else (measure,)
+        pooled = self._quantiles if measure in QUANTILES else self._pooled_filters
+        is_indexed = groups == tuple(node.layers for node in self.nodes())
+
+        def make(first: int) -> Floats:
+            end = len(self._log.dumps)
+            rows = np.full((end - first, len(family), len(groups)), np.nan, np.float32)
+            stretches = self._index.stretches(first, end)
+            if not is_indexed:
+                stretches = [(first, end, None)]
+            read = self._index.fetch(self._wanted_of_nodes(family, [block for _, _, block in stretches]))
+            for start, stop, block in stretches:
+                into = rows[start - first : stop - first]
+                found = None if block is None else next(read)
+                if found is None or block is None:
+                    into[:] = pooled(start, stop, family, groups)
+                else:
+                    into[:] = found[start - block * BLOCK :][: len(into)].reshape(into.shape)
+            return rows
+
+        return self._answers.get(("pooled", family, groups), make)[:, family.index(measure)]
+
+    def _wanted_of_nodes(self, family: tuple[str, ...], blocks: list[int | None]) -> list[Wanted]:
+        """What the index is to be asked for: neighbouring measures of all nodes, at those of the blocks it has."""
+        first, nodes = NODE_MEASURES.index(family[0]), len(self.nodes())
+        columns = slice(first * nodes, (first + len(family)) * nodes)
+        return [("node_stats", block, columns) for block in blocks if block is not None]
+
+    def _pooled_filters(self, first: int, end: int, family: tuple[str, ...], groups: Groups) -> Floats:
+        """float32 (end - first, 1, groups)"""
+        (measure,) = family
+        names = needed_measures(measure)
+        if not self._index.head:
+            for name in names:  # all of it is read: let it be kept
+                self._filters.measure(source_of(name))
+        block = max(1, BLOCK_VALUES // max(1, self.network().filters))
+        parts = []
+        for start in range(first, end, block):
+            read = self._filters.piece([source_of(name) for name in names], start, min(end, start + block))
+            values = {name: derived(name, rows) for name, rows in zip(names, read, strict=True)}
+            parts.append(pool(measure, values, self.network().layers, groups))
+        return np.concatenate(parts)[:, None]
+
+    def _quantiles(self, first: int, end: int, family: tuple[str, ...], groups: Groups) -> Floats:
+        """float32 (end - first, family, groups)"""
         every = range(len(self.network().layers))
-        read = (None if one is None else one.of(family[0], every) for one in self._filters.histograms(first))
-        return quantiles(read, groups, [QUANTILES[name] for name in family])
+        read = (None if one is None else one.of(family[0], every) for one in self._filters.histograms(first, end))
+        return quantiles(read, groups, [QUANTILES[name] for name in family]).transpose(0, 2, 1)
 
     def _find_kernel_layer(self) -> int | None:
         for dump in reversed(self._log.dumps):

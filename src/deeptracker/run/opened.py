@@ -14,6 +14,7 @@ from deeptracker.analysis.scalars import Stage, learning_rate_stages, means_sinc
 from deeptracker.errors import UnknownNameError
 from deeptracker.schema import Network, RunInfo
 from deeptracker.store.blobs import Blobs
+from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.log import LogReader
 
 State = Literal["live", "finished", "failed", "stopped"]
@@ -27,6 +28,7 @@ class OpenedRun:
     def __init__(self, place: str | os.PathLike[str]) -> None:
         self._blobs = Blobs(place)
         self._log = LogReader(self._blobs)
+        self._index = IndexReader(self._blobs, self._log)
         self._cache: dict[tuple[Any, ...], Any] = {}
 
     @property

@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 import deeptracker
-from deeptracker.errors import DeepTrackerError, LogFileError, RunNotFoundError, UnknownNameError
+from deeptracker.errors import DeepTrackerError, LogFileError, ObjectStoreError, RunNotFoundError, UnknownNameError
 from deeptracker.server import layer_routes, routes
 from deeptracker.server.access import Access, AccessMiddleware
 from deeptracker.server.answers import error_response
+from deeptracker.server.kept import DEFAULT_BYTES, KeptAnswersMiddleware
 from deeptracker.server.runs import ServedRuns
 
 STATIC = Path(deeptracker.__file__).parent / "static"
@@ -31,9 +32,16 @@ _PAGE_HEADERS = {
     ),
 }
 
+_STATUS: tuple[tuple[type[DeepTrackerError], int], ...] = (
+    (RunNotFoundError, 404),
+    (UnknownNameError, 404),
+    (LogFileError, 500),
+    (ObjectStoreError, 503),
+)
 
-def create_app(root: str, access: Access | None = None) -> FastAPI:
-    """The application that serves the runs below `root`."""
+
+def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DEFAULT_BYTES) -> FastAPI:
+    """The application that serves the runs below `root`; at most `cache_bytes` of answers are kept."""
     app = FastAPI(
         title="DeepTracker",
         version=deeptracker.__version__,
@@ -47,6 +55,7 @@ def create_app(root: str, access: Access | None = None) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(layer_routes.router)
     _add_error_answers(app)
+    app.add_middleware(KeptAnswersMiddleware, served=app.state.served, limit_bytes=cache_bytes)
     app.add_middleware(AccessMiddleware, access=access or Access())
     app.mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False), name="assets")
 
@@ -69,8 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(DeepTrackerError)
     async def ours(request: Request, error: DeepTrackerError) -> Response:
-        missing = isinstance(error, (RunNotFoundError, UnknownNameError))
-        status = 404 if missing else 500 if isinstance(error, LogFileError) else 409
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 409)
         return error_response(status, *_split(str(error)))
 
     @app.exception_handler(RequestValidationError)

@@ -17,7 +17,7 @@ from deeptracker.server.answers import frame_response
 from deeptracker.server.frame import encode_frame, to_bytes
 from deeptracker.server.live import follow_list, follow_run
 from deeptracker.server.questions import FRAME, Branch, RunId, Served, Since, cursor
-from deeptracker.server.runs import Json
+from deeptracker.server.runs import Json, version
 from deeptracker.store.samples import media_type
 
 router = APIRouter(prefix="/api")
@@ -41,6 +41,7 @@ def run_in_full(served: Served, run: RunId) -> Json:
             "config": info.config,
             "class_names": it.class_names,
             "class_sizes": np.diff(samples.class_offsets).tolist() if samples else [],
+            "version": version(it),
             "every": info.every,
             "next_iteration": info.next_iteration if not len(it.iterations) else None,
             "lr_stages": [asdict(stage) for stage in it.learning_rate_stages()],

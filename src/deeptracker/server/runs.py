@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deeptracker.errors import DeepTrackerError, RunNotFoundError
+import deeptracker
+from deeptracker.errors import DeepTrackerError, ObjectStoreError, RunNotFoundError
 from deeptracker.run import Run
 from deeptracker.store.blobs import Blobs
 
@@ -49,6 +52,14 @@ class ServedRuns:
             held.refresh()
             assert held.run is not None
             yield held.run
+
+    def state_of(self, identity: str) -> tuple[str, str | None]:
+        """What changes with every change of a run, and its version: see `version`."""
+        held = self._hold(identity)
+        with held.lock:
+            held.refresh()
+            assert held.run is not None
+            return f"{held.run.info.created} {held.changes}", version(held.run)
 
     def summaries(self) -> list[Json]:
         """One summary a run, the last updated first; an unreadable run says what is wrong with it."""
@@ -83,6 +94,7 @@ class _Held:
     def __init__(self, place: str) -> None:
         self.lock = threading.Lock()
         self.run: Run | None = None
+        self.changes = 0
         self._place = place
         self._refreshed = -1.0
 
@@ -93,13 +105,27 @@ class _Held:
         created = self.run and self.run.info.created
         try:
             if self.run is not None:
-                self.run.refresh()
+                self.changes += self.run.refresh()
             if self.run is None or self.run.info.created != created:
                 self.run = Run(self._place)  # first asked for, or recorded anew in the same place
+                self.changes += 1
+        except ObjectStoreError:
+            raise  # what is held is as good as before once the store answers again
         except DeepTrackerError:
             self.run = None
             raise
         self._refreshed = now
+
+
+def version(run: Run) -> str | None:
+    """A name for all that is said of a run which has ended and so says the same from now on; None while it may change.
+
+    A file that is damaged or missing may be brought back.
+    """
+    if run.info.state == "running" or run.warnings:
+        return None
+    text = f"{deeptracker.__version__} {run.info.created} {run.branch} {len(run.iterations)} {run.size_bytes}"
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def summary(run: Run) -> Json:
@@ -149,7 +175,16 @@ def _local_ids(root: Path) -> Iterator[str]:
             pending += [(entry, depth + 1) for entry in below if entry.is_dir() and not entry.is_symlink()]
 
 
-def _remote_ids(root: str) -> Iterator[str]:
-    for blob in Blobs(root).list():
-        if blob.path == "run.json" or blob.path.endswith("/run.json"):
-            yield blob.path.removesuffix("run.json").rstrip("/")
+def _remote_ids(root: str) -> list[str]:
+    """The same for an object store, one request a folder: a run's own thousands of files are never listed."""
+    blobs = Blobs(root)
+    found: list[str] = []
+    folders = [""]
+    with ThreadPoolExecutor(blobs.readers) as pool:
+        for depth in range(DEEPEST_FOLDER + 1):
+            levels = list(zip(folders, pool.map(blobs.level, folders), strict=True))
+            found += [folder for folder, level in levels if "run.json" in level.files]
+            if depth < DEEPEST_FOLDER:
+                open_levels = [one for one in levels if "run.json" not in one[1].files]
+                folders = [f"{folder}/{name}".lstrip("/") for folder, level in open_levels for name in level.folders]
+    return found

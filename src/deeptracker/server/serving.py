@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from deeptracker.errors import DeepTrackerError
 from deeptracker.server.access import access_for, is_loopback
 from deeptracker.server.app import create_app
+from deeptracker.server.kept import DEFAULT_BYTES
 
 
 class Server:
@@ -32,6 +33,7 @@ class Server:
         port: int,
         token: str | None,
         allowed: tuple[str, ...] = (),
+        cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(24)
@@ -39,7 +41,7 @@ class Server:
         self._socket = _bind(host, port)
         shown = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
         self.link = f"http://{shown}:{self._socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
-        self._app = create_app(root, access)
+        self._app = create_app(root, access, cache_bytes=cache_bytes)
         config = uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=2)
         self._server = _StreamEndingServer(config, self._app)
 

@@ -25,7 +25,8 @@ from deeptracker.schema import FORMAT_VERSION, check_version
 
 _ABOUT = b"deeptracker"
 _ABOUT_CRC32 = b"deeptracker_crc32"
-_DAMAGE = (pa.ArrowException, OSError, IndexError, KeyError, ValueError)
+_DAMAGE = (pa.ArrowException, OSError, IndexError, KeyError, TypeError, ValueError)
+_KINDS = {"int": "<i", "uint": "<u", "halffloat": "<f", "float": "<f", "double": "<f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ class Columns:
 
     def numpy(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers, without a copy."""
-        values: npt.NDArray[Any] = self.arrays[name].to_numpy(zero_copy_only=True)
-        return values
+        return numbers(self.arrays[name])
 
 
 def encode_columns(kind: str, columns: Mapping[str, pa.Array | npt.NDArray[Any]], **metadata: Any) -> bytes:
@@ -71,6 +71,20 @@ def decode_columns(data: bytes | pa.Buffer, kind: str, *, place: str, only: Iter
             raise
         raise LogFileError(f"{place} must be whole. It is cut short or damaged ({error}).") from error
     return Columns(arrays, about)
+
+
+def numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """The values of an array of numbers without nulls, without a copy; TypeError for any other.
+
+    Arrow's own `to_numpy` imports pandas where it is installed, which takes longer than to read a run.
+    """
+    if array.null_count or not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+        raise TypeError(f"an array must be of numbers without nulls. Got {array.type}, {array.null_count} nulls.")
+    dtype = np.dtype(f"{_KINDS[str(array.type).rstrip('0123456789')]}{array.type.bit_width // 8}")
+    buffer = array.buffers()[1]
+    if not len(array) or buffer is None:
+        return np.zeros(0, dtype)
+    return np.frombuffer(buffer, dtype, len(array), array.offset * dtype.itemsize)
 
 
 def _open(data: bytes | pa.Buffer, place: str) -> pa.ipc.RecordBatchFileReader:
@@ -138,5 +152,5 @@ def _crc32(array: pa.Array) -> int:
 
 
 def _bytes(array: pa.Array) -> memoryview:
-    values = np.ascontiguousarray(array.to_numpy(zero_copy_only=True))
+    values = np.ascontiguousarray(numbers(array))
     return values.view(np.uint8).data if values.size else memoryview(b"")

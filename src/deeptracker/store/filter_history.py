@@ -1,7 +1,8 @@
 """What were the measures of every filter at every dump, and the histograms of every layer?
 
-1. A measure is read for all filters at once, one column of the file of each dump, and kept; so is, for all measures at
-   once, a layer. Rows are dumps and grow with the run (rows.py).
+1. A measure is read for all filters, or for those of a layer, and kept; so is, for all measures at once, a layer. Rows
+   are dumps and grow with the run (rows.py). Blocks of dumps that the index has are read from there, a layer as one
+   range of bytes; of the others one column of the file of each dump.
 2. A dump that cannot be read, or has no filters, is a row of NaN; the log notes what is wrong with its file.
 3. Local files are read one after the other, which is fastest where they are mapped into memory; from an object store
    several are, as the time goes into waiting.
@@ -19,6 +20,8 @@ import numpy.typing as npt
 
 from deeptracker.errors import LogFileError
 from deeptracker.schema import MEASURES, Layer
+from deeptracker.store.index_layout import BLOCK
+from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.listing import DumpFiles
 from deeptracker.store.log import Histograms, LogReader
 from deeptracker.store.rows import DumpRows
@@ -39,8 +42,9 @@ class FilterHistory:
     `readers` files are read at a time. At most `limit_bytes` are kept, but always what was asked for last.
     """
 
-    def __init__(self, log: LogReader, *, readers: int = 1, limit_bytes: int = HELD_BYTES) -> None:
+    def __init__(self, log: LogReader, index: IndexReader, *, readers: int = 1, limit_bytes: int = HELD_BYTES) -> None:
         self._log = log
+        self._index = index
         self._readers = readers
         self._rows = DumpRows(log, limit_bytes)
 
@@ -51,35 +55,67 @@ class FilterHistory:
 
     def measure(self, name: str) -> Floats:
         """float32 (dumps, filters), read-only: one of MEASURES for all filters of the network."""
-        filters = self._filters
-        return self._rows.get((name, filters), lambda first: self._read(first, [name], slice(0, filters))[:, 0])
+        filters = slice(0, self._filters)
+        return self._rows.get((name,), lambda first: self._read(first, None, [name], filters)[:, 0])
+
+    def measure_of(self, layer: Layer, name: str) -> Floats:
+        """float32 (dumps, filters of the layer), read-only: one of MEASURES."""
+        if self._rows.holds((name,)) or not self._index.head:
+            return self.measure(name)[:, layer.rows]
+        key = (name, layer.offset, layer.filters)
+        return self._rows.get(key, lambda first: self._read(first, None, [name], layer.rows)[:, 0])
 
     def layer(self, layer: Layer) -> Floats:
         """float32 (dumps, measures, filters of the layer), read-only: all MEASURES, in their order."""
-        return self._rows.get((layer.offset, layer.filters), lambda first: self._read(first, MEASURES, layer.rows))
+        key = (layer.offset, layer.filters)
+        return self._rows.get(key, lambda first: self._read(first, None, MEASURES, layer.rows))
+
+    def piece(self, names: Sequence[str], first: int, end: int) -> list[Floats]:
+        """float32 (end - first, filters) for each of some MEASURES at some dumps; not kept unless it is already."""
+        lacking = [name for name in names if not self._rows.holds((name,))]
+        read = self._read(first, end, lacking, slice(0, self._filters)) if lacking else np.zeros((0, 0, 0), np.float32)
+        places = {name: place for place, name in enumerate(lacking)}
+        return [read[:, places[name]] if name in places else self.measure(name)[first:end] for name in names]
 
     def at(self, dump: DumpFiles, name: str) -> Floats:
         """float32 (filters,): one of MEASURES at one dump, read from its file alone."""
         found = next(self._each([dump], lambda dump: self._log.filters(dump, [name])))
         return np.full(self._filters, np.nan, np.float32) if found is None else found[name]
 
-    def histograms(self, first: int = 0) -> Iterator[Histograms | None]:
-        """Histograms of all layers at the dumps from `first` on; None where they cannot be read."""
-        return self._each(self._log.dumps[first:], self._log.histograms)
+    def histograms(self, first: int = 0, end: int | None = None) -> Iterator[Histograms | None]:
+        """Histograms of all layers at the dumps from `first` to before `end`; None where they cannot be read."""
+        return self._each(self._log.dumps[first:end], self._log.histograms)
 
     @property
     def _filters(self) -> int:
         assert self._log.network is not None
         return self._log.network.filters
 
-    def _read(self, first: int, names: Sequence[str], filters: slice) -> Floats:
-        dumps = self._log.dumps[first:]
-        rows = np.full((len(dumps), len(names), filters.stop - filters.start), np.nan, np.float32)
-        for row, found in zip(rows, self._each(dumps, lambda dump: self._log.filters(dump, names)), strict=True):
+    def _read(self, first: int, end: int | None, names: Sequence[str], filters: slice) -> Floats:
+        """float32 (dumps, names, filters)"""
+        end = len(self._log.dumps) if end is None else end
+        rows = np.full((end - first, len(names), filters.stop - filters.start), np.nan, np.float32)
+        stretches = self._index.stretches(first, end)
+        read = self._index.fetch(
+            [(name, block, filters) for _, _, block in stretches if block is not None for name in names]
+        )
+        for start, stop, block in stretches:
+            into = rows[start - first : stop - first]
+            found = [None if block is None else next(read) for _ in names]
+            for place, values in enumerate(found):
+                if values is not None and block is not None:
+                    into[:, place] = values[start - block * BLOCK :][: len(into)]
+            if any(values is None for values in found):
+                self._from_log(start, stop, names, filters, into)
+        return rows
+
+    def _from_log(self, start: int, stop: int, names: Sequence[str], filters: slice, into: Floats) -> None:
+        dumps = self._log.dumps[start:stop]
+        into[:] = np.nan
+        for row, found in zip(into, self._each(dumps, lambda dump: self._log.filters(dump, names)), strict=True):
             if found is not None:
                 for place, name in enumerate(names):
                     row[place] = found[name][filters]
-        return rows
 
     def _each(self, dumps: Sequence[DumpFiles], read: Callable[[DumpFiles], Read]) -> Iterator[Read | None]:
         def read_one(dump: DumpFiles) -> Read | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from deeptracker.schema import Kernels, Network
-from deeptracker.store.columns import Columns
+from deeptracker.store.columns import Columns, numbers
 
 
 def written_kernels(kernels: Kernels) -> tuple[dict[str, pa.Array], dict[str, Any]]:
@@ -30,12 +30,12 @@ def kernels_in(columns: Columns, network: Network | None) -> Kernels:
     column = columns.arrays.get("kernel")
     if column is None or column.type != pa.list_(pa.float32()):
         raise ValueError(f"must have a column 'kernel' of lists of float32. It is {column and column.type}.")
-    lengths = column.value_lengths().to_numpy()
+    lengths = numbers(column.value_lengths())
     if not len(lengths) or (lengths != math.prod(shape)).any():
         raise ValueError(f"must have kernels of {math.prod(shape)} weights each, as its shape says. It has not.")
     if network is not None:
         _check_layer(layer, len(lengths), math.prod(shape), network)
-    return Kernels(layer, column.flatten().to_numpy().reshape(len(lengths), *shape))
+    return Kernels(layer, numbers(column.flatten()).reshape(len(lengths), *shape))
 
 
 def _told(metadata: dict[str, Any]) -> tuple[int, list[int]]:

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ import pyarrow as pa
 from deeptracker.errors import LogFileError, RunNotFoundError, UnknownNameError
 from deeptracker.schema import HISTOGRAM_BINS, MEASURES, Kernels, Network, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs, read_or_none
-from deeptracker.store.columns import Columns, decode_columns, encode_columns
+from deeptracker.store.columns import Columns, decode_columns, encode_columns, numbers
 from deeptracker.store.kernels import kernels_in, written_kernels
 from deeptracker.store.listing import DumpFiles, Listing
 from deeptracker.store.samples import damaged_samples
@@ -117,8 +118,8 @@ class LogWriter:
 class LogReader:
     """Reads a log, and follows it: `refresh` looks for what is new.
 
-    `info`, `network` (None until known), `dumps` (those shown, ascending), `modified` (newest file) and `problems`
-    tell what was seen at the last refresh.
+    `info`, `network` (None until known) and `network_crc32` of its file, `dumps` (those shown, ascending), `modified`
+    (newest file) and `problems` tell what was seen at the last refresh.
     """
 
     def __init__(self, blobs: Blobs) -> None:
@@ -128,6 +129,7 @@ class LogReader:
         self._problems: dict[str, str] = {}
         self.info = self._read_info()
         self.network: Network | None = None
+        self.network_crc32 = 0
         self.dumps: tuple[DumpFiles, ...] = ()
         self.refresh()
 
@@ -185,7 +187,7 @@ class LogReader:
     def histograms(self, dump: DumpFiles) -> Histograms:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
         columns = self._read(dump, "layers")[0]
-        parts = {name: [row.values.to_numpy() for row in column] for name, column in columns.arrays.items()}
+        parts = {name: [numbers(row.values) for row in column] for name, column in columns.arrays.items()}
         found = Histograms(**parts)
         expected = len(self.network.layers) if self.network else len(found.weight_bins)
         pairs = ((found.weight_bins, found.weight_counts), (found.grad_bins, found.grad_counts))
@@ -262,17 +264,24 @@ class LogReader:
             data = self._blobs.get("run.json")
         except FileNotFoundError as error:
             raise RunNotFoundError(
-                f"no run in {self._blobs.place} (no run.json). Record one: deeptracker demo --run {self._blobs.place}"
+                f"no run in {self._blobs.place} (no run.json). Record one: {self._how_to_record()}"
             ) from error
         return RunInfo.from_json(data, place=self._blobs.name("run.json"))
+
+    def _how_to_record(self) -> str:
+        if self._blobs.local is None:
+            return f'Recorder("{self._blobs.place}", ...)'
+        return f"deeptracker demo --run {self._blobs.place}"
 
     def _read_network(self) -> Network | None:
         data = read_or_none(self._blobs, "network.json")
         try:
-            return None if data is None else Network.from_json(data, place=self._blobs.name("network.json"))
+            network = None if data is None else Network.from_json(data, place=self._blobs.name("network.json"))
         except LogFileError as error:
             self.note_problem("network.json", str(error))
             return None
+        self.network_crc32 = zlib.crc32(data or b"")
+        return network
 
     def _missing_parts(self, key: tuple[int, int]) -> list[str]:
         """Kinds that the dump's own files say it has, and that are not there."""

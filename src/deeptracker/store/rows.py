@@ -61,6 +61,10 @@ class DumpRows:
             del self._held[oldest]
         return held.rows
 
+    def holds(self, key: Hashable) -> bool:
+        """Are there rows of this key already?"""
+        return key in self._held
+
     def _identities(self) -> tuple[DumpIdentity, ...]:
         if self._dumps is not self._log.dumps:
             self._dumps = self._log.dumps

@@ -1,0 +1,171 @@
+"""How are the files of an object store read and written, and what is said when it refuses?
+
+1. obstore does the requests: one PUT a file, range requests, listings. Where it is, and who we are, it takes from the
+   environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID ...). It asks again where a request fails, for RETRY_SECONDS.
+2. Files that are written once and never again are kept in `cache.FETCHED` once fetched; `run.json`, `network.json` and
+   every `zarr.json` are replaced, so they are fetched each time.
+3. What obstore raises becomes one sentence with a remedy. It names the place and not the file, and no times: a
+   recorder tells a trouble once, however many files it keeps from being written.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, cast
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import from_url
+
+from deeptracker.errors import LogFileError, ObjectStoreError
+from deeptracker.store import cache
+
+RETRIES = 10
+RETRY_SECONDS = 30.0
+
+_WRITTEN_ONCE = ("log/", "samples/", "index/")
+_REPLACED = "zarr.json"
+
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_SERVICE_ACCOUNT",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+_NO_BUCKET = ("NoSuchBucket", "specified bucket does not exist", "ContainerNotFound")
+_NO_CREDENTIALS = ("169.254.", "Missing AccessKeyId", "Missing SecretAccessKey", "Account must be specified")
+"""The address is where a cloud tells its own machines who they are; it is asked where the environment says nothing."""
+_REFUSED = re.compile("status code: 40[13] ")
+
+_numbers = itertools.count()
+
+
+class RemoteFiles:
+    """The files below the URL of an object store; ObjectStoreError where it cannot be used."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._number = next(_numbers)  # two of one place share nothing: a run may have been recorded anew in between
+        with self._told():
+            self._store: Any = from_url(
+                url, retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
+            )
+
+    def get(self, path: str) -> bytes:
+        """All bytes of a file; FileNotFoundError if there is none."""
+        return self._kept(path, "whole", lambda: cast(bytes, self._store.get(path).bytes().to_bytes()))
+
+    def range(self, path: str, start: int, length: int) -> bytes:
+        """`length` bytes from `start` on; LogFileError where the file has fewer, FileNotFoundError if there is none."""
+        whole = cache.FETCHED.peek((self._number, path, "whole"))
+        if whole is None:
+            return self._kept(path, (start, length), lambda: self._fetch(path, start, length))
+        return whole_range(whole[start : start + length], f"{self._url}/{path}", start, length, len(whole))
+
+    def size(self, path: str) -> int:
+        """How many bytes a file has; FileNotFoundError if there is none."""
+        return int.from_bytes(self._kept(path, "size", lambda: self._head_size(path).to_bytes(8, "big")), "big")
+
+    def exists(self, path: str) -> bool:
+        """Is there such a file now? Asked each time: whatever is kept may have been removed meanwhile."""
+        try:
+            with self._told(path):
+                self._head_size(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write or replace a file in one PUT."""
+        with self._told(path):
+            self._store.put(path, data, use_multipart=False)
+        cache.FETCHED.forget(self._number, path)
+
+    def list(self, prefix: str, after: str | None) -> list[Any]:
+        """What obstore knows of each file below `prefix`."""
+        with self._told():
+            return [meta for page in self._store.list(prefix or None, offset=after) for meta in page]
+
+    def level(self, folder: str) -> Any:
+        """What obstore finds right below a folder: `objects` and `common_prefixes`."""
+        with self._told():
+            return self._store.list_with_delimiter(folder or None)
+
+    def _kept(self, path: str, part: object, fetch: Callable[[], bytes]) -> bytes:
+        with self._told(path):
+            if path.startswith(_WRITTEN_ONCE) and not path.endswith(_REPLACED):
+                return cache.FETCHED.get((self._number, path, part), fetch)
+            return fetch()
+
+    def _fetch(self, path: str, start: int, length: int) -> bytes:
+        name = f"{self._url}/{path}"
+        try:
+            answer = self._store.get(path, options={"range": (start, start + length)})
+            return whole_range(answer.bytes().to_bytes(), name, start, length, answer.meta["size"])
+        except BaseError as error:
+            # A range that begins beyond the end is refused, by each store in its own words.
+            size = self._head_size(path) if "range" in str(error).lower() else start + 1
+            if start < size:
+                raise
+            return whole_range(b"", name, start, length, size)
+
+    def _head_size(self, path: str) -> int:
+        return cast(int, self._store.head(path)["size"])
+
+    @contextmanager
+    def _told(self, path: str = "") -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            if any(sign in str(error) for sign in _NO_BUCKET):
+                raise ObjectStoreError(_in_words(self._url, error)) from error
+            raise FileNotFoundError(f"no file {self._url}/{path}.") from error
+        except BaseError as error:
+            raise ObjectStoreError(_in_words(self._url, error)) from error
+
+
+def whole_range(data: bytes, name: str, start: int, length: int, size: int) -> bytes:
+    """The bytes read of a file of `size` bytes, if they are as many as were asked for; else LogFileError."""
+    if len(data) == length:
+        return data
+    raise LogFileError(f"{name} must have {start + length} bytes or more. It has {size}: it is cut short.")
+
+
+def _in_words(url: str, error: Exception) -> str:
+    """What is wrong, and what to do about it."""
+    scheme = url.partition("://")[0].removesuffix("a")
+    credentials = _CREDENTIALS.get(scheme, "the credentials of the store in the environment")
+    where = os.environ.get("AWS_ENDPOINT_URL") if scheme == "s3" else None
+    at = f" at {where}" if where else ""
+    text = str(error).partition("\n\nDebug source")[0]
+    if any(sign in text for sign in _NO_BUCKET):
+        return f"{url} must lie in a bucket that exists. There is none of that name{at}. Create it, or correct the URL."
+    if "Unable to recognise URL" in text:
+        return f"{url} must be the URL of an object store, such as s3://bucket/runs. It is not. Correct it."
+    if any(sign in text for sign in _NO_CREDENTIALS):
+        return f"{url} must be opened with credentials. The environment has none. Set {credentials}."
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(text):
+        return (
+            f"{url} must be open to these credentials. The store{at} refuses them{_code(text)}. "
+            f"Set {credentials} to those of somebody who may read and write there."
+        )
+    if "region" in text:
+        return f"{url} must be asked for in its own region. The store sends us elsewhere. Set AWS_REGION."
+    if "HTTP error" in text:
+        return (
+            f"{url} must be reachable. The store{at} cannot be reached, or breaks off. "
+            "Check the network and the address (s3: AWS_ENDPOINT_URL, and AWS_ALLOW_HTTP=true where it is plain http)."
+        )
+    said = re.sub(r"\s+", " ", text)[:300].rstrip(". ")
+    status = re.search(r"status code: (\d+ [A-Za-z ]*)", text)
+    if status:
+        said = f"it answers {status[1].strip()}{_code(text)}"
+    return f"{url} must be usable. The store{at} says no: {said}. Check its address and its own log."
+
+
+def _code(text: str) -> str:
+    found = re.search(r"<Code>(\w+)</Code>", text)
+    return f" ({found[1]})" if found else ""

@@ -1,0 +1,117 @@
+"""What is known of every sample at every dump, held in memory or read from the index when asked for?
+
+1. There is room for a row a dump. Memory that was never written to is not taken by the system, so rows that lie in the
+   index cost nothing until all samples are asked for.
+2. Some samples (a class) are read from the index block by block, and not kept.
+3. A block that cannot be read is asked of the log, and held from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deeptracker.store.index_layout import BLOCK
+from deeptracker.store.index_reader import IndexReader
+
+Array = npt.NDArray[Any]
+
+
+class SampleRows:
+    """One array of the index, (dumps, samples), and what follows it in the log.
+
+    `from_log(first, end)` gives the row of each of these dumps, (samples,), or the one value that all samples have.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        samples: int,
+        dtype: npt.DTypeLike,
+        index: IndexReader,
+        from_log: Callable[[int, int], Iterator[Array | float]],
+    ) -> None:
+        self._name = name
+        self._index = index
+        self._from_log = from_log
+        self._room: Array = np.zeros((0, samples), dtype)
+        self._is_held = np.zeros(0, bool)
+        self.dumps = 0
+
+    def cut(self, dumps: int) -> None:
+        """Forget all rows from this one on."""
+        self.dumps = min(self.dumps, dumps)
+        self._is_held[self.dumps :] = False
+
+    def grow(self, dumps: int) -> None:
+        """Make room for so many dumps; nothing is known yet of those that are new."""
+        if dumps > len(self._room):
+            room = np.zeros((max(dumps, 2 * len(self._room), 16), self._room.shape[1]), self._room.dtype)
+            held = np.flatnonzero(self._is_held[: self.dumps])
+            room[held] = self._room[held]
+            self._room = room
+            self._is_held = np.concatenate([self._is_held, np.zeros(len(room) - len(self._is_held), bool)])
+        self.dumps = max(self.dumps, dumps)
+
+    def set(self, dump: int, values: Array | float) -> None:
+        """The row of a dump; a wider type than before makes all rows as wide."""
+        if isinstance(values, np.ndarray) and values.dtype.itemsize > self._room.dtype.itemsize:
+            self._room = self._room.astype(values.dtype)
+        self._room[dump] = values
+        self._is_held[dump] = True
+
+    def get(self, rows: slice | int) -> Array:
+        """(samples chosen, dumps); a single sample gives (dumps,). Not to be written to where all are chosen."""
+        samples = self._room.shape[1]
+        chosen = rows if isinstance(rows, slice) else slice(rows, rows + 1)
+        start, stop, _ = chosen.indices(samples)
+        if (start, stop) == (0, samples):
+            self._hold_all(0, self.dumps)
+        if self._is_held[: self.dumps].all():
+            return self._room[: self.dumps, rows].T
+        pieces = list(self._pieces(slice(start, stop)))
+        found = np.concatenate([piece.astype(self._room.dtype, copy=False).T for piece in pieces], axis=1)
+        return found if isinstance(rows, slice) else found[0]
+
+    def dumps_of(self, first: int, end: int) -> Array:
+        """(end - first, samples): all samples at some dumps, not to be written to."""
+        self._hold_all(first, end)
+        return self._room[first:end]
+
+    def _pieces(self, samples: slice) -> Iterator[Array]:
+        """Some samples at all dumps, (dumps, samples), in pieces."""
+        for first, end, read in self._from_index(0, self.dumps, samples):
+            if read is None:
+                self._hold(first, end)
+            yield self._room[first:end, samples] if read is None else read
+
+    def _hold_all(self, start: int, stop: int) -> None:
+        for first, end, read in self._from_index(start, stop, None):
+            if read is None:
+                self._hold(first, end)
+            else:
+                self._room[first:end] = read
+                self._is_held[first:end] = True
+
+    def _from_index(self, start: int, stop: int, samples: slice | None) -> Iterator[tuple[int, int, Array | None]]:
+        """The dumps in pieces: first, end, and what the index has of them, (end - first, samples).
+
+        None where it lacks them, cannot be read, or need not be asked as they are held.
+        """
+        pieces = self._index.stretches(start, stop)
+        asked = [None if self._is_held[first:end].all() else block for first, end, block in pieces]
+        read = self._index.fetch([(self._name, block, samples) for block in asked if block is not None])
+        for (first, end, _), block in zip(pieces, asked, strict=True):
+            rows = None if block is None else next(read)
+            yield first, end, None if rows is None or block is None else rows[first - block * BLOCK :][: end - first]
+
+    def _hold(self, first: int, end: int) -> None:
+        """Take from the log what is not held of these dumps."""
+        lacking = np.flatnonzero(~self._is_held[first:end])
+        if len(lacking):
+            begin = first + int(lacking[0])
+            for dump, values in enumerate(self._from_log(begin, end), begin):
+                self.set(dump, values)
