@@ -213,7 +213,7 @@ def resume(place: Path, start: int, dumps: int) -> None:
         writer.write_filters(iteration, {name: -values for name, values in log.filters(dump).items()})
 
 
-@pytest.mark.parametrize("start", [149, 140, 128, 100, 64, 10])
+@pytest.mark.parametrize("start", [149, 128, 100, 10])
 def test_an_index_of_abandoned_dumps_counts_up_to_where_training_was_resumed(
     indexed: Path, tmp_path: Path, start: int
 ) -> None:
