@@ -55,11 +55,8 @@ class ServedRuns:
 
     def state_of(self, identity: str) -> tuple[str, str | None]:
         """What changes with every change of a run, and its version: see `version`."""
-        held = self._hold(identity)
-        with held.lock:
-            held.refresh()
-            assert held.run is not None
-            return f"{held.run.info.created} {held.changes}", version(held.run)
+        with self.open(identity) as run:
+            return f"{run.info.created} {self._held[identity].changes}", version(run)
 
     def summaries(self) -> list[Json]:
         """One summary a run, the last updated first; an unreadable run says what is wrong with it."""

@@ -1,6 +1,26 @@
 import type { Pixels } from '../kernel/raster.ts';
 import { canvasOf, FONT, type Fill, type Stroke, type Surface, type TextStyle } from './surface.ts';
 
+/** A canvas made ready for a picture of so many CSS pixels: sharp on this screen, and empty. `held` is used again. */
+export function surfaceOn(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+  held: CanvasSurface | null = null,
+): CanvasSurface | null {
+  const density = Math.max(1, window.devicePixelRatio || 1);
+  const context = canvas.getContext('2d');
+  if (!context) return null;
+  const [w, h] = [Math.round(width * density), Math.round(height * density)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+  }
+  context.setTransform(density, 0, 0, density, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return held?.density === density ? held : new CanvasSurface(context, density);
+}
+
 /** Draws on a canvas whose context is scaled to CSS pixels. */
 export class CanvasSurface implements Surface {
   readonly #context: CanvasRenderingContext2D;

@@ -212,7 +212,6 @@ export class LayersStage extends TimeStage {
     const boxes = new Map([...this.data.boxes].map(([node, part]) => [node, part.value]));
     return {
       theme: this.settings.theme,
-      changeLut: this.#luts.changeLut,
       width: this.width,
       height,
       axis,

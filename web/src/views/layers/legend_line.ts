@@ -1,6 +1,6 @@
 import { drawColourScale, drawHorizonScale } from '../../marks/colour_scale.ts';
 import type { Surface } from '../../marks/surface.ts';
-import { boxWords, filterWords } from './legend_words.ts';
+import { filterWords } from './legend_words.ts';
 import type { Scene } from './scene.ts';
 
 /** The legend in one line, for exported pictures and where the side panel is closed. */
@@ -18,10 +18,14 @@ export function drawLegendLine(surface: Surface, scene: Scene, x: number, y: num
       at += 250;
     }
   } else if (view.chart === 'box') {
-    surface.text(boxWords(scene), at, y, words);
-    at += 470;
+    const of = scene.boxesOf === 'filters' ? 'filters' : `all ${scene.boxesOf}`;
+    surface.text(`box: quartiles and median of ${of}; whiskers are cut at the edge`, at, y, words);
+    at += 350;
   }
-  if (!layout.rows.some((row) => row.kind === 'filters')) return;
-  drawColourScale(surface, theme, theme.changeRamp, { x: at, y: y - 5, w: 110, h: 10 }, ['0', 'largest']);
-  surface.text(filterWords(view), at + 190, y, words);
+  const charts = layout.rows.flatMap((row) => (row.kind === 'filters' ? [scene.filterChart(row, 0)] : []));
+  if (charts.length === 0) return;
+  const signed = charts.some((chart) => chart !== null && chart.middle > 0);
+  const ramp = signed ? theme.divergingRamp : theme.changeRamp;
+  drawColourScale(surface, theme, ramp, { x: at, y: y - 5, w: 110, h: 10 }, [signed ? '−1' : '0', '1']);
+  surface.text(filterWords(view), at + 122, y, words);
 }

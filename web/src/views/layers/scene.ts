@@ -1,6 +1,6 @@
 import type { Axis } from '../../kernel/axis.ts';
 import type { BoxBin } from '../../kernel/boxes.ts';
-import type { Lut, Theme } from '../../kernel/colour.ts';
+import type { Theme } from '../../kernel/colour.ts';
 import type { LayerLayout, FiltersRow } from '../../kernel/layer_layout.ts';
 import type { Network } from '../../kernel/network.ts';
 import type { HorizonScale, Scale } from '../../kernel/series.ts';
@@ -19,7 +19,6 @@ export interface Scales {
 /** All that one picture of the Layer view is drawn from; plain values, so that screen and export draw alike. */
 export interface Scene {
   readonly theme: Theme;
-  readonly changeLut: Lut;
   readonly width: number;
   readonly height: number;
   readonly axis: Axis;
