@@ -80,7 +80,7 @@ def asked_of(place: Path, scale: Scale, *, with_index: bool) -> tuple[dict[str, 
         pass
     os.sync()
     if with_index:
-        from deeptracker.run.indexing import build_index
+        from deeptracker.indexing import build_index
 
         build_index(place)
     run = open_run(place)

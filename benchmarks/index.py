@@ -34,7 +34,7 @@ from rich.table import Table  # noqa: E402
 from benchmarks.asked import drop_from_cache  # noqa: E402
 from benchmarks.generate import Scale, write_dumps  # noqa: E402
 from benchmarks.questions import linked_log  # noqa: E402
-from deeptracker.run.indexing import build_index  # noqa: E402
+from deeptracker.indexing import build_index  # noqa: E402
 
 WORKERS = 2
 

@@ -16,12 +16,13 @@ LEVELS = {
     "schema": 0,
     "analysis": 1,
     "store": 1,
-    "run": 2,
-    "record": 2,
-    "server": 3,
-    "demo": 3,
-    "cli": 4,
-    "__main__": 5,
+    "indexing": 2,
+    "run": 3,
+    "record": 3,
+    "server": 4,
+    "demo": 4,
+    "cli": 5,
+    "__main__": 6,
 }
 PUBLIC = "__init__"  # only names where the public classes lie; it imports them when they are first used
 MAY_IMPORT_TORCH = {"record", "demo"}

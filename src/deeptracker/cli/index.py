@@ -11,7 +11,7 @@ from deeptracker.cli.console import check_root, counted, in_bytes, out, plain
 from deeptracker.errors import DeepTrackerError
 
 if TYPE_CHECKING:
-    from deeptracker.run.indexing import IndexReport
+    from deeptracker.indexing import IndexReport
 
 Place = Annotated[str, typer.Argument(metavar="RUN", help="Folder or URL of a run, or one below which runs lie.")]
 Processes = Annotated[int, typer.Option(min=1, metavar="N", help="How many processes build, here.")]
@@ -55,7 +55,7 @@ def index(run: Place, processes: Processes = 1, scheduler: Scheduler = None) -> 
 
 
 def _build(place: str, processes: int, scheduler: str | None) -> IndexReport:
-    from deeptracker.run.indexing import build_index
+    from deeptracker.indexing import build_index
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:

@@ -23,7 +23,7 @@ from benchmarks.generate import Scale, write_run
 from deeptracker import open_run
 from deeptracker.analysis.hierarchy import preorder
 from deeptracker.run import Run
-from deeptracker.run.indexing import build_index
+from deeptracker.indexing import build_index
 from deeptracker.schema import FILTER_MEASURES, MEASURES, NODE_MEASURES, Branch, Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.index_layout import BLOCK, ROOT, Published
