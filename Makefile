@@ -5,7 +5,7 @@ BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
-.PHONY: help demo test check format unit browser bench bench-growth web clean chromium
+.PHONY: help demo test check format unit browser bench bench-growth bench-live web clean chromium
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,7 @@ check: .venv/dev web  ## Format, lint, types and unit tests, of Python and of th
 	$(NPM) run lint
 	$(NPM) run format:check
 	$(NPM) test
-	$(BIN)/pytest -m "not slow and not browser"
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser"
 
 format: .venv/dev  ## Format all code in place
 	$(BIN)/ruff format .
@@ -35,11 +35,15 @@ bench: .venv/bench chromium  ## Measure what the documentation claims; prints ra
 	$(BIN)/python benchmarks/recorder.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/page.py
+	$(BIN)/python benchmarks/checkpoints.py
 
 bench-growth: .venv/bench  ## Measure answers beside other tools, the index, and runs ten times as large (about 12 minutes)
 	$(BIN)/python benchmarks/questions.py
 	$(BIN)/python benchmarks/index.py
-	$(BIN)/python benchmarks/growth.py --index
+	$(BIN)/python benchmarks/growth.py
+
+bench-live: .venv/bench  ## Measure a live run with 20 readers for 10 minutes
+	$(BIN)/python benchmarks/live.py
 
 web: .venv/dev  ## Build the page into src/deeptracker/static
 	$(BIN)/python hatch_build.py

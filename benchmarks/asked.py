@@ -36,12 +36,16 @@ from benchmarks.rivals import THRESHOLD, TOP, WINDOW, Answer, Npz, Parquet, Riva
 from deeptracker.run import Run, open_run  # noqa: E402
 
 ARGUMENTS = 64
+WIDTH = 1000
+"""Columns that a page has room for."""
+
+ZOOMED_DUMPS = 750
 LEAST_REPEATS = 3
 ONE_PROCESS_SECONDS = 540
 
 
 class Ours:
-    """The same questions, asked of `Run`."""
+    """The same questions, asked of `Run`; and those over time at a fixed width, in levels of detail."""
 
     def __init__(self, folder: Path) -> None:
         self.run: Run = open_run(folder)
@@ -78,6 +82,27 @@ class Ours:
         found = self.run.anomalies(window, THRESHOLD)
         return found.cls, found.dump, found.left, found.right
 
+    def node_levels(self, measure: str) -> Answer:
+        """A measure of all nodes, as a page draws it."""
+        found = self.run.node_levels(measure, WIDTH)
+        return found.mean, found.min, found.max
+
+    def filter_levels(self, layer: str) -> Answer:
+        """The change of every filter of a layer, as a page draws it."""
+        found = self.run.filter_levels(layer, "change", WIDTH, "filter")
+        return found.extremes, found.sizes
+
+    def filter_zoom(self, layer: str) -> Answer:
+        """The same of the last dumps only."""
+        last = len(self.run.iterations)
+        found = self.run.filter_levels(layer, "change", WIDTH, "filter", first=max(0, last - ZOOMED_DUMPS), end=last)
+        return found.extremes, found.sizes
+
+    def error_levels(self, _: None) -> Answer:
+        """Error rates of all classes, as a page draws them."""
+        found = self.run.error_levels(WIDTH)
+        return found.mean, found.max
+
 
 QUESTIONS = {
     "layer_stats": "mean weight of a module",
@@ -88,6 +113,14 @@ QUESTIONS = {
     "error_rates": "error rates of all classes",
     "anomalies": "anomalies of all classes for a new k",
 }
+
+LEVEL_QUESTIONS = {
+    "node_levels": f"a measure of all nodes, {WIDTH:,} columns",
+    "filter_levels": f"change of the filters of a layer, {WIDTH:,} columns",
+    "filter_zoom": f"the same, zoomed in on the last {ZOOMED_DUMPS} dumps",
+    "error_levels": f"error rates of all classes, {WIDTH:,} columns",
+}
+"""Only ours can be asked these."""
 
 
 def arguments(run: Run) -> dict[str, list[Any]]:
@@ -100,14 +133,19 @@ def arguments(run: Run) -> dict[str, list[Any]]:
     rng = np.random.default_rng(0)
     classes = rng.permutation(len(run.class_names))[:ARGUMENTS].tolist()
     iterations = rng.permutation(dumps[len(dumps) // 10 :])[:ARGUMENTS].tolist()
+    widest_layers = [layer.name for layer in layers if layer.filters == widest]
     return {
         "layer_stats": [node.name for node in run.nodes() if len(node.layers) > 1],
-        "filter_stats": [layer.name for layer in layers if layer.filters == widest],
+        "filter_stats": widest_layers,
         "top_filters": iterations,
         "class_stats": classes,
         "class_samples": classes,
         "error_rates": [None],
         "anomalies": [5, 10, 40, *(k for k in range(2, min(len(dumps), ARGUMENTS)) if k not in (5, 10, 40))],
+        "node_levels": ["mean", "change"],
+        "filter_levels": widest_layers,
+        "filter_zoom": widest_layers,
+        "error_levels": [None],
     }
 
 

@@ -105,11 +105,13 @@ def write_run(place: str | Path, scale: Scale | None = None, *, seed: int = 0, f
         pass
 
 
-def write_dumps(place: str | Path, scale: Scale, *, seed: int = 0, finished: bool = True) -> Iterator[int]:
-    """Write a run dump by dump; yields each dump's number once it is on disk."""
+def write_dumps(
+    place: str | Path, scale: Scale, *, seed: int = 0, finished: bool = True, synced: bool = False
+) -> Iterator[int]:
+    """Write a run dump by dump; yields each dump's number once it is written, and `synced` to the disk."""
     # Streams of their own: what is drawn for one does not change the others.
     rng, of_filters, of_scalars = (np.random.default_rng(key) for key in (seed, [seed, 1], [seed, 2]))
-    blobs = UnsyncedBlobs(place)
+    blobs = Blobs(place) if synced else UnsyncedBlobs(place)
     log = LogWriter(blobs)
     network = scale.architecture.network(1000 if scale.resnet50 else scale.classes)
     parts = kinds_of(network)

@@ -1,16 +1,20 @@
 """What becomes of the answers when a run is ten times as large: in dumps, in filters, in samples?
 
     python benchmarks/growth.py           # what grows is as large as the paper's and ten times that; the rest is narrow
-    python benchmarks/growth.py --full    # all at the paper's scale: up to 40 GB on disk at a time
+    python benchmarks/growth.py --quick   # tiny runs: does it work?
+    python benchmarks/growth.py --full    # all at the paper's scale: up to 40 GB on disk at a time, hours
 
-1. Three pairs of runs are generated, one after the other, in a temporary folder ($DEEPTRACKER_BENCH_DIR); those of a
-   pair differ in one size only. What the pair is not about is small, so that it fits: at most 3 GB at a time.
-2. One process is asked all questions of a run, once each (opening and reading), then again of other layers, classes,
-   iterations and windows: the warm times, of which the median is compared. What it holds in memory at most is told by
-   the system.
-3. An answer over time has a column a dump: ten times the dumps are ten times the answer. `Run` cannot be asked for a
-   width yet (levels of detail); that is what is to be compared once it can.
-4. `--index` builds the index of each run first, and asks with it.
+1. Three pairs of runs are generated and indexed, one after the other, in a temporary folder ($DEEPTRACKER_BENCH_DIR);
+   those of a pair differ in one size only. What the pair is not about is narrow, so that it fits: 5 GB at a time.
+2. A question is put to `Run` in a fresh process, once cold, then again of other layers, classes, iterations and
+   windows: the warm times, of which the median is compared. First those over time at a fixed width, as a page asks them
+   (levels of detail), then the others, whose answers have a column a dump.
+3. Beside each ratio of times is that of the sizes of the answers: ten times the filters are ten times the rows of a
+   layer, whatever the width, and nobody can make them faster than in proportion.
+4. A real `deeptracker serve` is asked what a page asks (session.py), 200 further questions of each kind in turn,
+   each of something else: by kind the median until all is received, compressed.
+5. Memory: that of the process with `Run` after all questions, and that of the server.
+6. `--log-only` asks without an index.
 """
 
 from __future__ import annotations
@@ -32,13 +36,17 @@ from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from benchmarks.asked import QUESTIONS, Asked, arguments, ask  # noqa: E402
+from benchmarks.asked import LEVEL_QUESTIONS, QUESTIONS, Asked, arguments, ask  # noqa: E402
 from benchmarks.generate import Scale, write_dumps  # noqa: E402
+from benchmarks.session import Session, session  # noqa: E402
+from deeptracker.indexing import build_index  # noqa: E402
 from deeptracker.run import open_run  # noqa: E402
 
-REPEATS, SECONDS = 40, 10.0
+REPEATS, SECONDS = 40, 5.0
+TITLES = {**LEVEL_QUESTIONS, **QUESTIONS}
 PAPER = Scale(pictures=False)
 SMALL = Scale(classes=200, samples_per_class=10, resnet50=False, pictures=False)
+WIDER = replace(SMALL, filters_times=16)
 SLACK_BYTES = 2 << 30
 
 
@@ -53,12 +61,12 @@ class Growth:
 
 
 NARROW = (
-    Growth("750 to 7,500 dumps", SMALL, replace(SMALL, dumps=7500), 3 << 30),
+    Growth("750 to 7,500 dumps", WIDER, replace(WIDER, dumps=7500), 5 << 30),
     Growth(
         "27,560 to 266,600 filters",
-        replace(SMALL, dumps=60, resnet50=True),
-        replace(SMALL, dumps=60, resnet50=True, filters_times=10),
-        3 << 30,
+        replace(SMALL, dumps=128, resnet50=True),
+        replace(SMALL, dumps=128, resnet50=True, filters_times=10),
+        5 << 30,
     ),
     Growth(
         "50,000 to 500,000 samples",
@@ -72,66 +80,117 @@ FULL = (
     Growth("27,560 to 266,600 filters", PAPER, replace(PAPER, filters_times=10), 32 << 30),
     Growth("50,000 to 500,000 samples", PAPER, replace(PAPER, samples_per_class=500), 9 << 30),
 )
+TINY = replace(SMALL, dumps=130, classes=8)
+QUICK = (
+    Growth("130 to 1,300 dumps", TINY, replace(TINY, dumps=1300), 1 << 30),
+    Growth("96 to 888 filters", TINY, replace(TINY, filters_times=10), 1 << 30),
+    Growth("80 to 800 samples", TINY, replace(TINY, samples_per_class=100), 1 << 30),
+)
 
 
-def asked_of(place: Path, scale: Scale, *, with_index: bool) -> tuple[dict[str, Asked], int]:
-    """Write a run, ask it everything in one process, and remove it; also the bytes of its log."""
-    for _ in track(write_dumps(place, scale), total=scale.dumps, description="writing a run", transient=True):
-        pass
-    os.sync()
-    if with_index:
-        from deeptracker.indexing import build_index
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured on one run: each question, the server, and bytes on disk."""
 
-        build_index(place)
-    run = open_run(place)
+    asked: dict[str, Asked]
+    server: Session
+    log_bytes: int
+
+
+def measured(place: Path, scale: Scale, *, with_index: bool) -> Measured:
+    """Write a run, put all questions to `Run` and to a server, and remove it."""
     try:
-        return ask("ours", place, list(QUESTIONS), arguments(run), repeats=REPEATS, seconds=SECONDS), run.size_bytes
+        for _ in track(write_dumps(place, scale), total=scale.dumps, description="writing a run", transient=True):
+            pass
+        if with_index:
+            build_index(place)
+        os.sync()
+        run = open_run(place)
+        found = ask("ours", place, list(TITLES), arguments(run), repeats=REPEATS, seconds=SECONDS)
+        return Measured(found, session(place, run), run.size_bytes)
     finally:
-        shutil.rmtree(place)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def add_rows(table: Table, growth: Growth, folder: Path, *, with_index: bool) -> None:
     """The lines of one pair."""
     free = shutil.disk_usage(folder).free
     if free < growth.room_bytes + SLACK_BYTES:
-        table.add_row(growth.what, f"needs {growth.room_bytes >> 30} GB on disk, {free >> 30} are free: left out")
-        table.add_section()
+        table.add_row(f"needs {growth.room_bytes >> 30} GB on disk, {free >> 30} are free: left out")
         return
-    small, small_bytes = asked_of(folder / "small", growth.small, with_index=with_index)
-    large, large_bytes = asked_of(folder / "large", growth.large, with_index=with_index)
-    for number, (name, title) in enumerate(QUESTIONS.items()):
-        before, after = (1000 * float(np.median(found[name].warm)) for found in (small, large))
-        repeats = f"{len(small[name].warm)} / {len(large[name].warm)}"
-        row = (title, f"{before:,.3f}", f"{after:,.3f}", f"{after / before:.1f}", repeats)
-        table.add_row(growth.what if number == 0 else "", *row)
-    peaks = [max(asked.peak_bytes for asked in found.values()) / 2**20 for found in (small, large)]
-    for what, (before, after) in {
-        "memory of the process at most, MiB": peaks,
-        "the log, MB": [small_bytes / 1e6, large_bytes / 1e6],
-    }.items():
-        table.add_row("", what, f"{before:,.0f}", f"{after:,.0f}", f"{after / before:.1f}", "")
+    small = measured(folder / "small", growth.small, with_index=with_index)
+    large = measured(folder / "large", growth.large, with_index=with_index)
+    for name, title in TITLES.items():
+        pair = small.asked[name], large.asked[name]
+        sizes = [sum(array.nbytes for array in asked.answer) for asked in pair]
+        warm = [1000 * float(np.median(asked.warm)) for asked in pair]
+        cold = [1000 * asked.cold for asked in pair]
+        table.add_row(title, *_pair(warm, 3), f"{sizes[1] / max(1, sizes[0]):.1f}", *_pair(cold, 0))
+        if name in list(LEVEL_QUESTIONS)[-1:]:
+            table.add_section()
     table.add_section()
+    before, after = small.server.by_route(), large.server.by_route()
+    for route in before:
+        both = before[route], after[route]
+        growth_of_answer = both[1][1] / both[0][1]
+        table.add_row(f"GET {route}", *_pair([1000 * seconds for seconds, _ in both], 1), f"{growth_of_answer:.1f}")
+    table.add_section()
+    for title, values in _totals(small, large).items():
+        table.add_row(title, *_pair(values, 0))
+
+
+def _pair(values: list[float], digits: int) -> tuple[str, str, str]:
+    before, after = values
+    return f"{before:,.{digits}f}", f"{after:,.{digits}f}", f"{after / before:.1f}" if before else ""
+
+
+def _totals(small: Measured, large: Measured) -> dict[str, list[float]]:
+    """What is said of a whole run rather than of a question."""
+    both, mib = (small, large), 2**20
+    servers = [one.server for one in both]
+    found = {
+        "a process with Run, all questions, at most, MiB": [
+            max(asked.peak_bytes for asked in one.asked.values()) / mib for one in both
+        ],
+        "deeptracker serve, first picture, MiB": [server.cold.resident / mib for server in servers],
+        f"the same, {len(servers[0].further)} questions, at most, MiB": [x.most.resident / mib for x in servers],
+        "the same, without mapped files, MiB": [server.most.own / mib for server in servers],
+        "first questions of a page together, ms": [1000 * sum(put.seconds for put in x.first) for x in servers],
+        "the log, MB": [one.log_bytes / 1e6 for one in both],
+    }
+    return {title: values for title, values in found.items() if values[0]}
+
+
+def empty_table(what: str) -> Table:
+    """The heads of the columns."""
+    table = Table(title=f"{what}; milliseconds but for memory", title_style="")
+    table.add_column("question")
+    for column in ("warm", "ten times", "ratio", "of answers", "cold", "ten times", "ratio"):
+        table.add_column(column, justify="right")
+    return table
 
 
 def main() -> None:
-    """Parse the command line, measure, and print the table."""
+    """Parse the command line, measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="everything at the paper's scale")
-    parser.add_argument("--index", action="store_true", help="build an index of each run first")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--full", action="store_true", help="everything at the paper's scale")
+    sizes.add_argument("--quick", action="store_true", help="tiny runs")
+    parser.add_argument("--log-only", action="store_true", help="without an index")
     parser.add_argument("--only", choices=["dumps", "filters", "samples"], help="one of the three")
     given = parser.parse_args()
     console = Console()
-    console.width = max(console.width, 110)
+    console.width = max(console.width, 120)
     with tempfile.TemporaryDirectory(dir=os.environ.get("DEEPTRACKER_BENCH_DIR")) as folder:
-        for growth in FULL if given.full else NARROW:
+        for growth in FULL if given.full else QUICK if given.quick else NARROW:
             if given.only is None or growth.what.endswith(given.only):
-                table = Table("what grows", "question", title="Warm answers, median, ms", title_style="")
-                for column in ("before", "ten times", "ratio", "repeats"):
-                    table.add_column(column, justify="right")
-                add_rows(table, growth, Path(folder), with_index=given.index)
+                table = empty_table(growth.what)
+                add_rows(table, growth, Path(folder), with_index=not given.log_only)
                 console.print(table)
     console.print(
-        "Answers over time have a column a dump, and are not reduced to a width: ten times as long for dumps."
+        "First part: over time at a fixed width, as a page asks; second: a column a dump; third: what a server "
+        "answers. "
+        "'of answers' is how many times as large the answer is."
     )
 
 

@@ -40,8 +40,8 @@ from benchmarks.asked import QUESTIONS, Asked, arguments, ask  # noqa: E402
 from benchmarks.generate import Scale, write_dumps  # noqa: E402
 from benchmarks.rival_tensorboard import TensorBoard, scalars_per_second  # noqa: E402
 from benchmarks.rivals import MEASURES_ASKED, Fixed, Npz, Parquet  # noqa: E402
-from deeptracker.run import Run, open_run  # noqa: E402
 from deeptracker.indexing import build_index  # noqa: E402
+from deeptracker.run import Run, open_run  # noqa: E402
 
 RIVALS = {"npz": Npz, "parquet": Parquet, "tensorboard": TensorBoard}
 TITLES = {

@@ -4,6 +4,9 @@
    The limit is to read weights, gradients and the previous dump's weights once from memory.
 2. One dump of the paper's scale (measures of all filters, histograms of all layers, predictions of 50,000 samples) is
    written and synced to disk, by the log, as an .npz, and through TensorBoard's writer.
+3. A small network is trained while two blocks (128 dumps) of the index of a run of the paper's scale are built: by the
+   process that the recorder starts, and, for comparison, by a thread. What each block costs is the time by which steps
+   are slower than those right before and after, added up (decision 0013).
 
 All figures are medians of the same run.   python benchmarks/recorder.py
 """
@@ -11,8 +14,11 @@ All figures are medians of the same run.   python benchmarks/recorder.py
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,15 +28,24 @@ import numpy as np
 import torch
 from torch import nn
 
-from deeptracker.record.measures import Measured, Measurer
-from deeptracker.record.network import WeightedLayer, weighted_layers
-from deeptracker.record.recorder import Recorder
-from deeptracker.schema import MEASURES, Kernels, Predictions
-from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import LogWriter
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.generate import Scale, write_run  # noqa: E402
+from deeptracker.index_process import IndexProcess  # noqa: E402
+from deeptracker.indexing import build_index  # noqa: E402
+from deeptracker.record.measures import Measured, Measurer  # noqa: E402
+from deeptracker.record.network import WeightedLayer, weighted_layers  # noqa: E402
+from deeptracker.record.recorder import Recorder  # noqa: E402
+from deeptracker.schema import MEASURES, Kernels, Predictions  # noqa: E402
+from deeptracker.store.blobs import Blobs  # noqa: E402
+from deeptracker.store.log import LogWriter  # noqa: E402
 
 SAMPLES = 50_000
 REPEATS = 7
+ROUNDS = 3
+BLOCKS = 2
+STEPS = 300
 SCALARS_TRIED = 2_000
 
 
@@ -79,6 +94,8 @@ def main() -> None:
     measured = time_of_a_dump(model, layers)
     with tempfile.TemporaryDirectory(dir=os.environ.get("DEEPTRACKER_BENCH_DIR")) as folder:
         time_to_log(Path(folder), layers, measured)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("DEEPTRACKER_BENCH_DIR")) as folder:
+        time_beside_the_index(Path(folder) / "run")
 
 
 def time_of_a_dump(model: nn.Module, layers: tuple[WeightedLayer, ...]) -> Measured:
@@ -193,6 +210,57 @@ def time_tensorboard(
     whole = seconds(scalars, 3) * len(MEASURES) * len(measured.measures["change"]) / SCALARS_TRIED
     row(f"TensorBoard add_scalar, a filter x measure (from {SCALARS_TRIED:,})", whole, here, "of the log")
     writer.close()
+
+
+def time_beside_the_index(place: Path) -> None:
+    """Print what building the index beside it costs a training."""
+    write_run(place, Scale(dumps=64 * BLOCKS, pictures=False))
+
+    def by_process() -> None:
+        with IndexProcess() as process:
+            process.build(str(place))
+
+    builders: dict[str, Callable[[], object]] = {"process": by_process, "thread": lambda: build_index(place)}
+    step = small_training()
+    alone, lost, took = [], dict[str, list[float]](), dict[str, list[float]]()
+    for _ in range(ROUNDS):
+        for name, build in builders.items():
+            shutil.rmtree(place / "index", ignore_errors=True)
+            around = [step() for _ in range(STEPS)]
+            thread = threading.Thread(target=build)
+            began = time.perf_counter()
+            thread.start()
+            beside = []
+            while thread.is_alive():
+                beside.append(step())
+            seconds_of_building = time.perf_counter() - began
+            around += [step() for _ in range(STEPS)]
+            alone.append(statistics.mean(around))
+            lost.setdefault(name, []).append((sum(beside) - len(beside) * alone[-1]) / BLOCKS)
+            took.setdefault(name, []).append(seconds_of_building / BLOCKS)
+    print("\na block of the index (64 dumps) of the paper's scale, built while a small network is trained")
+    row("a step of the training, nothing built", statistics.median(alone))
+    for name in builders:
+        row(f"building a block, by a {name}, takes", statistics.median(took[name]))
+        row("  and makes the training longer by", statistics.median(lost[name]))
+
+
+def small_training() -> Callable[[], float]:
+    """A step of training a small convolutional network; it gives its seconds."""
+    kinds = [m for _ in range(8) for m in (nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())]
+    model, images = nn.Sequential(*kinds), torch.randn(8, 16, 16, 16)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+
+    def step() -> float:
+        began = time.perf_counter()
+        optimizer.zero_grad()
+        model(images).square().mean().backward()
+        optimizer.step()
+        return time.perf_counter() - began
+
+    for _ in range(STEPS):
+        step()
+    return step
 
 
 def row(what: str, taken: float, other: float | None = None, unit: str = "") -> None:

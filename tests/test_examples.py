@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deeptracker import open_run
@@ -28,5 +29,30 @@ def test_resume_goes_on_after_being_killed(tmp_path: Path) -> None:
     assert run.validation_error()[-1] < 0.2
 
 
+@pytest.mark.slow
+def test_the_index_answers_in_xarray_what_run_answers(tmp_path: Path) -> None:
+    demo = ["demo", "--epochs", "2", "--dumps", "20", "--run", "runs/digits", "--no-serve"]
+    for command in (demo, ["index", "runs/digits"]):
+        subprocess.run([sys.executable, "-m", "deeptracker", *command], cwd=tmp_path, check=True)
+    example = [sys.executable, "-W", "error", EXAMPLES / "index_in_xarray.py"]
+    lines = subprocess.run(example, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.splitlines()
+    run = open_run(tmp_path / "runs" / "digits")
+    dumps = len(run.iterations)
+    tenths = [np.flatnonzero(np.arange(dumps) * 10 // dumps == tenth) for tenth in range(10)]
+    change = {
+        layer.name: [np.nanmean(run.layer_stats(layer.name, "change")[rows]) for rows in tenths]
+        for layer in run.network().layers
+    }
+    most = sorted(change, key=lambda name: change[name][-1] / change[name][0])[:5]
+    for line, name in zip(lines[1:6], most, strict=True):
+        first, last = change[name][0], change[name][-1]
+        assert line.split() == f"{name} {first:.4f} -> {last:.4f} {last / first:.1%} of it".split()
+    for line, rows in zip(lines[7:], tenths, strict=True):
+        error = run.error_rates()[:, rows].mean(axis=1)
+        worst = int(error.argmax())
+        expected = f"from iteration {run.iterations[rows[0]]:,} {run.class_names[worst]} {error[worst]:.1%} wrong"
+        assert line.split() == expected.split()
+
+
 def test_every_example_is_run_here() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"resume.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {"index_in_xarray.py", "resume.py"}

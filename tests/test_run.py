@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from deeptracker import open_run
+from deeptracker.analysis.anomalies import flip_events, scores
+from deeptracker.analysis.classes import flips_each_way
+from deeptracker.analysis.clusters import similarity_order
 from deeptracker.errors import DeepTrackerError, RunNotFoundError, UnknownNameError
 from deeptracker.run import WINDOWS, Run
+from deeptracker.run.classes import WINDOWS_KEPT
 from deeptracker.schema import MEASURES, QUANTILES, Branch, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import Histograms, LogReader, LogWriter
+from deeptracker.store.samples import write_samples
 
 CLASSES, PER_CLASS, DUMPS = 6, 20, 60
 
@@ -46,6 +51,56 @@ def test_class_stats_and_samples_agree_with_the_matrix(served_root: Path) -> Non
     became_right = np.concatenate([[0], (~correct[:, :-1] & correct[:, 1:]).sum(axis=0)])
     np.testing.assert_array_equal(stats.became_right, became_right)
     np.testing.assert_allclose(stats.error, run.error_rates()[2])
+
+
+@pytest.mark.parametrize("dumps", [9, 150])
+def test_dumps_without_predictions_and_missing_samples_are_passed_over_by_scores_and_flips(
+    tmp_path: Path, dumps: int
+) -> None:
+    """Against the plain rules on a record in which a missing sample has its value of the recorded dump before."""
+    labels = np.repeat(np.arange(3), (4, 0, 5))
+    blobs, rng = Blobs(tmp_path), np.random.default_rng(dumps)
+    log = LogWriter(blobs)
+    log.write_info(RunInfo("a", "2026-01-02T03:04:05+00:00", (Branch(0, "2026-01-02T03:04:05+00:00"),)))
+    write_samples(blobs, list("abcdefghi"), labels, classes=3)
+    raw, known, recorded = np.zeros((9, dumps), bool), np.zeros((9, dumps), bool), []
+    for dump in range(dumps):
+        log.write_layers(dump, Histograms([], [], [], []))
+        some = np.flatnonzero(rng.random(9) < 0.8).astype(np.int32)
+        known[:, dump] = known[:, recorded[-1]] if recorded else False
+        if rng.random() < 0.7 and len(some):
+            predicted = np.where(rng.random(len(some)) < 0.6, labels[some], 1).astype(np.int16)
+            log.write_predictions(dump, Predictions(predicted, np.zeros(len(some), np.float16), None, some))
+            raw[some, dump] = known[some, dump] = predicted == labels[some]
+            recorded.append(dump)
+    run = open_run(tmp_path)
+    expected = scores(flip_events(known[:, recorded]), [0, 4, 4, 9], 2)
+    found = run.anomaly_scores(2)
+    for name in ("left", "right", "pending"):
+        spread = np.zeros((3, dumps), np.float32)
+        spread[:, recorded] = getattr(expected, name)
+        np.testing.assert_array_equal(getattr(found, name), spread)
+    for cls, rows in ((0, slice(0, 4)), (1, slice(4, 4)), (2, slice(4, 9))):
+        stats = run.class_stats(cls, window=2)
+        np.testing.assert_array_equal(stats.left, found.left[cls])
+        np.testing.assert_array_equal(stats.pending, found.pending[cls])
+        became = flips_each_way(raw[rows], np.array(recorded))
+        np.testing.assert_array_equal((stats.became_wrong, stats.became_right), became)
+        order = similarity_order(~known[rows][:, recorded]).order
+        np.testing.assert_array_equal(run.class_samples(cls).order.order, order)
+
+
+def test_scores_of_a_few_windows_are_kept_and_all_are_what_they_were(served_root: Path) -> None:
+    run = open_run(served_root / "small")
+    windows = range(2, 2 + 2 * WINDOWS_KEPT)
+    first = [run.anomaly_scores(window) for window in windows]
+    assert run.anomaly_scores(windows[-1]) is first[-1]
+    for window, before in zip(windows, first, strict=True):
+        again = run.anomaly_scores(window)
+        assert again.window == window
+        np.testing.assert_array_equal(again.left, before.left)
+    held = [one for one in first if run.anomaly_scores(one.window) is one]
+    assert len(held) == 0, "each of them has been pushed out by later ones"
 
 
 def test_the_count_table_counts_what_anomalies_would_name(served_root: Path) -> None:

@@ -34,9 +34,21 @@ class FormatVersionError(LogFileError):
     """A file of a run that another version of DeepTracker wrote."""
 
 
+class UnreadableFileError(LogFileError, OSError):
+    """A file of a run that the system refuses to read: not open to this user, or on a broken disk."""
+
+
 class DatasetError(DeepTrackerError, ValueError):
     """A data set that cannot be found or read."""
 
 
 class ObjectStoreError(DeepTrackerError, OSError):
     """An object store that cannot be used now: not reached, no such bucket, credentials that it refuses."""
+
+
+class IndexNotBuiltError(DeepTrackerError, RuntimeError):
+    """The index of a run that cannot be built; the log answers for it. `is_refused`: trying again will not help."""
+
+    def __init__(self, text: str, *, is_refused: bool = False) -> None:
+        super().__init__(text)
+        self.is_refused = is_refused

@@ -53,6 +53,9 @@ QUANTILES = {
 NODE_MEASURES = (*FILTER_MEASURES, *QUANTILES)
 """All that may be asked of a layer, or of anything above it."""
 
+LEVEL_STATISTICS = ("mean", "min", "max")
+"""What is known of several dumps that make one column (levels of detail), in this order."""
+
 HISTOGRAM_BINS = 1 << 14
 HISTOGRAM_DROPPED_BITS = 18
 """The bin of a float32 is its bits without the lowest ones."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deeptracker.analysis import anomalies as module
+from deeptracker.analysis import bits
 from deeptracker.analysis.anomalies import (
     AnomalyScores,
     FlipEvents,
@@ -18,6 +19,7 @@ from deeptracker.analysis.anomalies import (
     anomalies,
     count_table,
     flip_events,
+    flip_events_of_bits,
     scores,
 )
 
@@ -100,13 +102,13 @@ def test_every_flip_is_listed_once_with_the_lengths_of_the_runs_around_it(drawn:
 
 
 @given(classed_records(), st.integers(1, 40))
-def test_flips_do_not_depend_on_how_many_rows_are_searched_at_a_time(
-    drawn: tuple[Record, object], chunk_bytes: int
+def test_flips_do_not_depend_on_how_many_samples_are_searched_at_a_time(
+    drawn: tuple[Record, object], piece_bytes: int
 ) -> None:
     record, _ = drawn
     whole = flip_events(record)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(bits, "PIECE_BYTES", piece_bytes)
         parts = flip_events(record)
     for name in ("sample", "dump", "left_run", "right_run", "last"):
         assert np.array_equal(getattr(whole, name), getattr(parts, name))
@@ -117,6 +119,32 @@ def test_a_record_stored_with_dumps_first_gives_the_same_flips() -> None:
     flipped = flip_events(np.ascontiguousarray(record.T).T)
     assert np.array_equal(flipped.dump, flip_events(record).dump)
     assert np.array_equal(flipped.right_run, flip_events(record).right_run)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([64, 65, 200]), st.sampled_from([0.02, 0.3]))
+def test_a_record_of_several_words_has_the_runs_of_the_plain_one(seed: int, dumps: int, often: float) -> None:
+    record = np.cumsum(np.random.default_rng(seed).random((5, dumps)) < often, axis=1) % 2 == 1
+    events = flip_events_of_bits(bits.packed(record), dumps)
+    expected = []
+    for sample, row in enumerate(record.tolist()):
+        at = [t for t in range(1, dumps) if row[t] != row[t - 1]]
+        ends = [0, *at, dumps]
+        expected += [(sample, t, t - ends[n], ends[n + 2] - t, n == len(at) - 1) for n, t in enumerate(at)]
+    columns = (events.sample, events.dump, events.left_run, events.right_run, events.last)
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == expected
+
+
+@given(classed_records(), windows, st.integers(1, 9))
+def test_scores_do_not_depend_on_how_many_classes_are_scored_at_a_time(
+    drawn: tuple[Record, NDArray[np.int64]], window: int, piece_flips: int
+) -> None:
+    record, offsets = drawn
+    whole = scores(flip_events(record), offsets, window)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PIECE_FLIPS", piece_flips)
+        parts = scores(flip_events(record), offsets, window)
+    for name in ("left", "right", "pending", "sizes"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name))
 
 
 @given(classed_records(), windows)
@@ -292,6 +320,12 @@ def test_offsets_that_do_not_cover_the_samples_in_order_are_refused(offsets: lis
 def test_a_record_that_is_not_a_boolean_matrix_is_refused(correct: NDArray[np.bool_]) -> None:
     with pytest.raises(ValueError, match=r"correct must be bool \(samples, dumps\)"):
         flip_events(correct)
+
+
+@pytest.mark.parametrize("words", [np.zeros((1, 3), np.uint64), np.zeros((2, 3), np.int64), np.zeros(2, np.uint64)])
+def test_bits_that_are_no_record_of_so_many_dumps_are_refused(words: NDArray[np.uint64]) -> None:
+    with pytest.raises(ValueError, match=r"words must be uint64 \(2, samples\) for 65 dumps\. Got"):
+        flip_events_of_bits(words, 65)
 
 
 def test_events_and_scores_whose_arrays_do_not_fit_are_refused() -> None:

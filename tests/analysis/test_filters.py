@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from deeptracker.analysis.derived import derived, source_of
 from deeptracker.analysis.filters import (
-    derived,
     filter_order,
     five_numbers,
     never_changing,
     normalised,
-    source_of,
 )
 from deeptracker.schema import DERIVED_MEASURES, FILTER_MEASURES, MEASURES
 

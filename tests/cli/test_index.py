@@ -1,4 +1,4 @@
-"""`deeptracker index` as a user meets it; that the index is right is held in tests/run/test_indexing.py."""
+"""`deeptracker index` as a user meets it; that the index is right is held in tests/indexing/."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def test_dumps_that_cannot_be_read_are_told(runs: Path) -> None:
         ((".",), "no run in ., nor below it"),
         ((".", "--processes", "0"), "--processes"),
         ((".", "--processes", "many"), "--processes"),
-        (("run", "--scheduler", "nonsense://x"), "building on the cluster at nonsense://x failed"),
+        (("run", "--scheduler", "nonsense://x"), "the Dask scheduler at nonsense://x must be reached"),
     ],
 )
 def test_bad_input_is_one_message(runs: Path, tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -86,6 +86,23 @@ def test_an_answer_is_not_given_once_the_run_has_grown(tmp_path: Path) -> None:
         assert client.get("/api/run?run=run").json()["version"]
 
 
+def test_what_is_kept_of_a_run_goes_once_the_run_has_grown(tmp_path: Path, served_root: Path) -> None:
+    dumps = write_dumps(tmp_path / "run", SCALE)
+    next(dumps)
+    shutil.copytree(served_root / "small", tmp_path / "other")
+    with TestClient(create_app(str(tmp_path)), base_url="http://127.0.0.1") as client:
+        client.get(QUESTION.replace("run=run", "run=other"))
+        for measure in ("sd", "mean", "l1"):
+            for asked in ("sd", measure):
+                client.get(QUESTION.replace("sd", asked))
+            next(dumps)
+            time.sleep(0.3)
+            client.get(QUESTION.replace("sd", "l2"))
+            held = kept(client)
+            assert sorted(key[0] for key in held._kept) == ["other", "run"]
+            assert held.size_bytes == sum(len(answer.body) for answer in held._kept.values())
+
+
 def test_what_is_kept_takes_no_more_room_than_allowed(place: Path) -> None:
     with TestClient(create_app(str(place), cache_bytes=60_000), base_url="http://127.0.0.1") as client:
         for measure in ("sd", "mean", "l1", "l2", "min", "max", "sum"):

@@ -188,7 +188,8 @@ PARTS = ("layers", "filters")
 @pytest.fixture
 def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TestClient, LogWriter]]:
     """A client, and the writer of a run that it sees grow at once."""
-    monkeypatch.setattr(runs, "REFRESH_SECONDS", 0)
+    for pause in ("REFRESH_SECONDS", "LONGEST_SECONDS", "ENDED_SECONDS"):
+        monkeypatch.setattr(runs, pause, 0)
     log = LogWriter(Blobs(tmp_path / "run"))
     log.write_info(info())
     log.write_network(Network(LAYERS, Node("", (Node("conv", layer=0), Node("fc", layer=1)))))

@@ -37,9 +37,9 @@ def test_every_route_takes_what_its_row_in_the_document_names(client: TestClient
     paths = client.get("/api/openapi.json").json()["paths"]
     for route, query in rows:
         taken = [one["name"] for one in paths[route]["get"].get("parameters", [])]
-        assert re.findall(r"[?&]([a-z]+)", query) == taken, route
+        assert re.findall(r"[?&]([a-z_]+)", query) == taken, route
         optional = [one["name"] for one in paths[route]["get"].get("parameters", []) if not one["required"]]
-        in_brackets = re.findall(r"[?&]([a-z]+)", "".join(re.findall(r"\[.*\]", query)))
+        in_brackets = re.findall(r"[?&]([a-z_]+)", "".join(re.findall(r"\[.*\]", query)))
         assert set(in_brackets) <= set(optional), route
 
 

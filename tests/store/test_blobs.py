@@ -4,17 +4,18 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deeptracker.errors import LogFileError
+from deeptracker.errors import LogFileError, UnreadableFileError
 from deeptracker.store import blobs as module
-from deeptracker.store import cache
-from deeptracker.store.blobs import Blobs, Level, read_or_none
+from deeptracker.store import cache, local
+from deeptracker.store.blobs import BEGINNING, Blobs, Level, read_or_none
+from deeptracker.store.remote import RemoteFiles
 
 
 def names(folder: Path) -> list[str]:
@@ -157,10 +158,10 @@ def test_a_file_that_cannot_be_mapped_is_read(tmp_path: Path, monkeypatch: pytes
     data = b"some bytes" * 10_000
     blobs.put("a", data)
 
-    def refused(_: str) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise OSError(errno.ENODEV, "No such device")
 
-    monkeypatch.setattr(module.pa, "memory_map", refused)
+    monkeypatch.setattr(local, "mmap", refused)
     assert blobs.view("a").to_pybytes() == data
 
 
@@ -233,6 +234,77 @@ def test_temporary_files_are_listed_apart(tmp_path: Path) -> None:
     assert blobs.list_temporary("other/") == []
 
 
+def test_links_are_followed_but_never_in_a_circle(tmp_path: Path) -> None:
+    run, elsewhere = Blobs(tmp_path / "run"), Blobs(tmp_path / "elsewhere")
+    run.put("log/a", b"1")
+    elsewhere.put("b", b"22")
+    elsewhere.put("deeper/c", b"333")
+    (tmp_path / "run/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "run/again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "run/log/file").symlink_to(tmp_path / "elsewhere/b")
+    (tmp_path / "run/log/up").symlink_to(tmp_path / "run")
+    (tmp_path / "elsewhere/deeper/back").symlink_to(tmp_path / "run")
+    (tmp_path / "run/log/itself").symlink_to(tmp_path / "run/log/itself")
+    (tmp_path / "run/log/nowhere").symlink_to(tmp_path / "gone")
+    assert {blob.path: blob.size_bytes for blob in run.list()} == {
+        "again/b": 2, "again/deeper/c": 3, "linked/b": 2, "linked/deeper/c": 3, "log/a": 1, "log/file": 2
+    }  # fmt: skip
+    assert run.level("log") == Level(("a", "file"), ("up",))
+
+
+def test_a_file_that_is_removed_after_it_was_listed_has_no_bytes(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    for name in "ab":
+        blobs.put(name, b"some")
+    first, second = blobs.list()
+    assert first.size_bytes == 4
+    for name in "ab":
+        (tmp_path / name).unlink()
+    assert (first.size_bytes, second.size_bytes) == (4, 0)
+    assert first.modified > second.modified == BEGINNING
+
+
+READS: list[Callable[[Blobs], object]] = [
+    lambda blobs: blobs.get("log/a"),
+    lambda blobs: blobs.range("log/a", 0, 1),
+    lambda blobs: blobs.view("log/a"),
+]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_what_stands_in_the_place_of_a_file_is_told_in_words(tmp_path: Path, read: Callable[[Blobs], object]) -> None:
+    (tmp_path / "log/a").mkdir(parents=True)
+    with pytest.raises(UnreadableFileError, match=r"log/a must be readable\. The system says: Is a directory\. Check"):
+        read(Blobs(tmp_path))
+
+
+@pytest.mark.parametrize("read", [*READS, lambda blobs: blobs.list("log/"), lambda blobs: blobs.level("log")])
+def test_what_may_not_be_read_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Blobs], object]
+) -> None:
+    blobs = Blobs(tmp_path)
+    blobs.put("log/a", b"some")
+
+    def refused(place: object, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(place))
+
+    monkeypatch.setattr(local.os, "scandir", refused)
+    monkeypatch.setattr(local, "open", refused, raising=False)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(UnreadableFileError, match=r"log(/a)? must be readable\. The system says: Permission denied\."):
+        read(blobs)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_hint_changes_nothing_whether_or_not_there_is_such_a_file(tmp_path: Path, place: str) -> None:
+    blobs = at(place, tmp_path)
+    blobs.put("log/a", b"0123456789")
+    for path, start, length in (("log/a", 2, 3), ("log/a", 1000, 1), ("log/b", 0, 1), ("log", 0, 1)):
+        blobs.expect(path, start, length)
+    assert blobs.range("log/a", 2, 3) == b"234"
+    assert paths(blobs) == ["log/a"]
+
+
 class Counting:
     """A store that counts what is asked of it, and can keep the answer back."""
 
@@ -256,8 +328,8 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Blobs, Counting]]
     """An object store with a cache of 100 bytes, and what is asked of it."""
     monkeypatch.setattr(cache, "FETCHED", cache.ByteCache(100))
     blobs = Blobs("memory://")
-    assert blobs._remote is not None
-    blobs._remote._store = store = Counting(blobs._remote._store)
+    assert isinstance(blobs._files, RemoteFiles)
+    blobs._files._store = store = Counting(blobs._files._store)
     yield blobs, store
     assert cache.FETCHED.size_bytes <= 100
 
@@ -318,8 +390,8 @@ def test_two_that_open_one_place_share_nothing(fetched: tuple[Blobs, Counting]) 
     assert blobs.get("log/a") == b"first"
     store.store.put("log/a", b"recorded anew")
     again = Blobs("memory://")
-    assert again._remote is not None
-    again._remote._store = store
+    assert isinstance(again._files, RemoteFiles)
+    again._files._store = store
     assert again.get("log/a") == b"recorded anew"
 
 

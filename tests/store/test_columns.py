@@ -39,6 +39,23 @@ def test_only_the_wanted_columns_are_given() -> None:
     assert set(decode_columns(data(), "filters", place="x", only=["change", "absent"]).arrays) == {"change"}
 
 
+def test_strings_are_made_when_they_are_asked_for_and_equal_those_that_were_written() -> None:
+    names = ("bild-ö", "", "c", "ß", "bild-ö")
+    data = encode_columns("labels", {"id": pa.array(names, pa.string())})
+    texts = decode_columns(data, "labels", place="a").texts("id")
+    assert len(texts) == 5
+    assert (texts[0], texts[-2], texts[np.int64(3)]) == (names[0], names[-2], names[3])
+    for part in (slice(None), slice(1, 3), slice(4, 1), slice(None, None, -2)):
+        assert texts[part] == names[part]
+    assert tuple(texts) == names
+    assert texts == names
+    assert texts == decode_columns(data, "labels", place="b").texts("id")
+    assert texts != (*names[:4], "another")
+    assert texts != "something else"
+    with pytest.raises(IndexError):
+        texts[5]
+
+
 def test_other_arrow_tools_can_read_the_file() -> None:
     assert pa.ipc.open_file(data()).read_all().column_names == list(COLUMNS)
 

@@ -79,13 +79,22 @@ def assert_says(history: PredictionHistory, given: list[Predictions | None]) -> 
         for cls in range(CLASSES):
             of_class = [label != predicted for label, predicted in known if label == cls]
             assert_mean(history.error_rates[cls, dump], of_class)
+    right = [[bool(row[i] == LABELS[i]) for row in rows] for i in range(N)]
+    for samples in (slice(0, N), slice(2, 5)):
+        assert history.right(samples).tolist() == right[samples]
+    words = history.correct_words()
+    assert (words is None) == any(min(row) < 0 for row in rows)
+    if words is not None:
+        as_bits = [[bool(int(words[t // 64, i]) >> t % 64 & 1) for t in range(len(rows))] for i in range(N)]
+        assert as_bits == right
+        assert history.right(slice(2, 5)).tolist() == right[2:5], "from what is held now"
     recorded = [dump for dump, row in enumerate(rows) if max(row) >= 0]
     assert history.recorded.tolist() == recorded
     before = [False] * N
     for place, dump in enumerate(recorded):
         row = rows[dump]
         before = [bool(row[i] == LABELS[i]) if row[i] >= 0 else before[i] for i in range(N)]
-        assert history.correct()[:, place].tolist() == before
+        assert history.correct(slice(None))[:, place].tolist() == before
     for name in ("probability", "loss"):
         expected = np.full((N, len(given)), np.nan, np.float16)
         for dump, one in enumerate(given):
@@ -127,7 +136,7 @@ def test_nothing_recorded_is_an_empty_history(tmp_path: Path) -> None:
     assert history.dumps == history.settled == 0
     assert history.predicted(slice(None)).shape == (N, 0)
     assert history.error_rates.shape == (CLASSES, 0)
-    assert history.correct().shape == (N, 0)
+    assert history.correct(slice(None)).shape == (N, 0)
     assert history.detail("loss", slice(None)).shape == (N, 0)
 
 
@@ -248,7 +257,7 @@ def test_predicted_classes_are_as_wide_as_their_number_needs(
     assert history.predicted(slice(None)).dtype == dtype
     assert history.predicted(slice(None)).tolist() == [
         [0, classes - 1], [classes - 2, classes - 2], [classes - 1, 0]]  # fmt: skip
-    assert history.correct().tolist() == [[True, False], [True, True], [True, False]]
+    assert history.correct(slice(None)).tolist() == [[True, False], [True, True], [True, False]]
     np.testing.assert_allclose(history.overall_error, [0, 2 / 3])
 
 
@@ -258,7 +267,7 @@ def test_a_sample_that_is_missing_is_never_correct_however_large_its_class(tmp_p
     labels = np.array([0, 65_535], np.int32)  # -1 where 16 bits have to hold it
     history = unindexed(blobs, Samples(("a", "b"), labels, 65_536, False))
     history.refresh()
-    assert history.correct().tolist() == [[True], [False]]
+    assert history.correct(slice(None)).tolist() == [[True], [False]]
 
 
 def test_a_run_whose_classes_were_written_wider_than_needed_is_read(tmp_path: Path) -> None:

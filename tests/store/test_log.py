@@ -1,5 +1,6 @@
 """A log is read while it is written, whatever was cut short, damaged, resumed or written by several processes."""
 
+import errno
 import json
 import os
 import signal
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.generate import Scale, write_run
 from deeptracker.errors import FormatVersionError, LogFileError, RunNotFoundError
 from deeptracker.schema import MEASURES, Branch, Kernels, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store import columns
-from deeptracker.store.blobs import Blobs
+from deeptracker.store.blobs import Blob, Blobs
 from deeptracker.store.columns import encode_columns
 from deeptracker.store.listing import KINDS, DumpFiles
 from deeptracker.store.log import Histograms, LogReader, LogWriter
@@ -534,6 +536,64 @@ def test_files_of_others_are_named_and_ignored(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["kernels", "scalars"])
+def test_a_folder_that_may_not_be_listed_is_named_until_it_may_and_the_rest_stays_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    blobs, log = begun(tmp_path)
+    for iteration in (0, 10):
+        write_dump(log, iteration)
+    scandir = os.scandir
+
+    def refused(place: str | Path) -> object:
+        if Path(place).name == kind:
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scandir(place)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refused)
+        read = LogReader(blobs)
+        assert [f"log/{kind} must be readable" in text for text in read.problems] == [True]
+        # The newest dump of which a part is not there may still be written.
+        assert [value_at(read, dump) for dump in read.dumps] == ([0] if kind == "kernels" else [0, 10])
+    read.refresh()
+    assert read.problems == []
+    assert shown(read) == [(0, 0), (10, 0)]
+
+
+@pytest.mark.parametrize("name", ["network.json", "log/filters/000000000010.arrow"])
+def test_a_folder_in_the_place_of_a_file_is_named_and_the_rest_stays_readable(tmp_path: Path, name: str) -> None:
+    blobs, log = begun(tmp_path)
+    for iteration in (0, 10, 20):
+        write_dump(log, iteration)
+    read = LogReader(blobs)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    problems = read.check() if "log" in name else LogReader(blobs).problems
+    assert [f"{name} must be readable. The system says: Is a directory." in text for text in problems] == [True]
+    assert value_at(read, read.dumps[2]) == 20
+
+
+def test_run_json_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(LogFileError, match=r"run\.json must be readable\. The system says: Is a directory\."):
+        LogReader(Blobs(tmp_path))
+
+
+def test_sizes_and_times_are_those_of_all_files_each_counted_once(tmp_path: Path) -> None:
+    blobs, log = begun(tmp_path)
+    read = LogReader(blobs)
+    assert read.size_bytes == 0
+    for iteration in (0, 10, 20):
+        write_dump(log, iteration)
+        log.write_scalars(np.array([iteration + 1]), {"loss": np.array([1.0])})
+        for _ in range(2):  # the newest files are listed again each time
+            read.refresh()
+        files = [path for path in (tmp_path / "log").rglob("*") if path.is_file()]
+        assert read.size_bytes == sum(path.stat().st_size for path in files)
+        assert read.modified.timestamp() == pytest.approx(max(path.stat().st_mtime for path in files), abs=0.01)
+
+
 def test_a_file_removed_after_it_was_listed_is_named(tmp_path: Path) -> None:
     blobs, log = begun(tmp_path)
     write_dump(log, 0)
@@ -548,7 +608,7 @@ WRITER = """
 import sys
 import numpy as np
 from deeptracker.schema import MEASURES, Branch, Kernels, Predictions, RunInfo
-from deeptracker.store.blobs import Blobs
+from deeptracker.store.blobs import Blob, Blobs
 from deeptracker.store.listing import KINDS
 from deeptracker.store.log import Histograms, LogWriter
 
@@ -628,3 +688,29 @@ def test_what_a_killed_process_wrote_before_is_whole(tmp_path: Path) -> None:
     problems = read.check()
     assert len(problems) <= 1
     assert all(f"at iteration {len(read.dumps)} of" in text for text in problems)
+
+
+def test_a_folder_that_has_not_changed_is_not_listed_again_and_one_that_has_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "run", Scale(3, 2, 4, 10, resnet50=False, pictures=False))
+    for folder in (tmp_path / "run" / "log").iterdir():
+        os.utime(folder, (1e9, 1e9))
+    reader = LogReader(Blobs(tmp_path / "run"))
+    listed: list[str] = []
+    list_folder = Blobs.list
+
+    def noted(self: Blobs, prefix: str = "", *, after: str | None = None) -> list[Blob]:
+        listed.append(prefix)
+        return list_folder(self, prefix, after=after)
+
+    monkeypatch.setattr(Blobs, "list", noted)
+    assert not reader.refresh()
+    assert listed == []
+    known = [dump.iteration for dump in reader.dumps]
+    for kind in ("predictions", "layers", "kernels", "filters"):
+        last = sorted((tmp_path / "run" / "log" / kind).iterdir())[-1]
+        (last.parent / f"{known[-1] + 10:012d}.arrow").write_bytes(last.read_bytes())
+    assert reader.refresh()
+    assert [dump.iteration for dump in reader.dumps] == [*known, known[-1] + 10]
+    assert len(listed) == 4

@@ -21,7 +21,8 @@ from deeptracker import cli as command_line
 from deeptracker.errors import ObjectStoreError, RunExistsError, RunNotFoundError
 from deeptracker.record.trouble import RecorderWarning
 from deeptracker.run import Run
-from deeptracker.server.runs import DEEPEST_FOLDER, ServedRuns
+from deeptracker.server.finding import DEEPEST_FOLDER
+from deeptracker.server.runs import ServedRuns
 from deeptracker.server.serving import Server
 from deeptracker.store import remote
 from deeptracker.store.blobs import Blobs

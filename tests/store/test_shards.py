@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from deeptracker.store.index_layout import BLOCK, IndexArray
 from deeptracker.store.shards import (
     DamagedShardError,
-    check_shard,
     decode_columns_of,
     decode_index,
+    decode_shard,
     encode_shard,
     index_bytes,
     range_of,
@@ -48,11 +48,11 @@ def test_columns_are_those_that_were_written(array: IndexArray, count: int, ends
 @given(data=st.data())
 def test_a_changed_byte_is_an_error_wherever_it_is(array: IndexArray, data: st.DataObject) -> None:
     whole = encode_shard(array, rows_of(array, 7))
-    check_shard(array, whole)
+    decode_shard(array, whole)
     changed = bytearray(whole)
     changed[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(DamagedShardError):
-        check_shard(array, bytes(changed))
+        decode_shard(array, bytes(changed))
 
 
 @ARRAYS
@@ -62,9 +62,9 @@ def test_a_shard_that_is_cut_short_or_too_long_is_an_error(array: IndexArray, da
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     for wrong in (cut, whole + b"x"):
         with pytest.raises(DamagedShardError):
-            check_shard(array, wrong)
+            decode_shard(array, wrong)
 
 
 def test_an_array_says_what_its_chunks_must_be() -> None:
-    with pytest.raises(ValueError, match=r"must be 5 wide\. Got 4"):
+    with pytest.raises(ValueError, match=r"multiple of 5 wide\. Got 4"):
         IndexArray("node_stats", "float32", ("node_measure", "node"), (3, 5), 4)

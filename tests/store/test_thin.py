@@ -10,7 +10,7 @@ import pytest
 
 from deeptracker.errors import DeepTrackerError, LogFileError, RunExistsError
 from deeptracker.run import open_run
-from deeptracker.store import blobs as blobs_module
+from deeptracker.store import local as local_module
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.listing import KINDS
 from deeptracker.store.thin import ThinningPlan, check_target, copy_run, plan_thinning
@@ -142,7 +142,7 @@ def test_a_place_that_holds_something_is_refused_as_it_is(small_run: Path, tmp_p
 
 def fail_after(monkeypatch: pytest.MonkeyPatch, writes: int, error: BaseException) -> None:
     """Let so many files be written, then raise."""
-    put = blobs_module._put_local
+    put = local_module.put_file
     left = iter(range(writes))
 
     def limited(path: Path, data: bytes) -> None:
@@ -150,7 +150,7 @@ def fail_after(monkeypatch: pytest.MonkeyPatch, writes: int, error: BaseExceptio
             raise error
         put(path, data)
 
-    monkeypatch.setattr(blobs_module, "_put_local", limited)
+    monkeypatch.setattr(local_module, "put_file", limited)
 
 
 @pytest.mark.parametrize("writes", [0, 1, 30, 82])

@@ -1,8 +1,8 @@
 """At which dumps do many samples of a class flip between correct and wrong? (paper, 7.1.2)
 
 1. A flip is a dump at which a sample is classified correctly and was not at the dump before, or the other way round.
-   `flip_events` lists every flip of a record once, with the length of the run that ends there (left run) and of the run
-   that begins there (right run). Runs are counted inside the record only.
+   `flip_events` lists every flip of a record once (found by bits.py), with the length of the run that ends there (left
+   run) and of the run that begins there (right run). Runs are counted inside the record only.
 2. The left rule fires at a flip whose left run is at least `window` dumps long, the right rule at one whose right run
    is. Both name the first dump with the new value. `scores` counts, for each class and dump, the samples whose rule
    fires, as a share of the class. A newest flip whose right run is still too short is pending, not false.
@@ -14,14 +14,17 @@ The events do not depend on window and threshold: a new setting is a filter over
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-CHUNK_BYTES = 1 << 20
-"""Rows of about this size are searched for flips at a time, so that the temporaries stay in the cache."""
+from deeptracker.analysis.bits import WORD, count_flips, flips, packed
+
+PIECE_FLIPS = 1 << 16
+"""Classes of about so many flips are scored at a time, so that the temporaries stay in the cache."""
 
 SHARE_TOLERANCE = 5e-8
 """A share this little under a threshold still reaches it: more than the rounding of a float32 share (3e-8), so that a
@@ -35,7 +38,8 @@ class FlipEvents:
 
     All arrays are (flips,). `sample`, `dump` (the first with the new value), `left_run` and `right_run` (in dumps,
     >= 1) are int32. `last` is bool: the sample's newest flip, whose right run is still open at the end of the record.
-    `samples` and `dumps` are the record's extent. Raises ValueError where the arrays do not fit together.
+    `samples` and `dumps` are the record's extent. A flip takes 17 bytes. Raises ValueError where the arrays do not fit
+    together.
     """
 
     sample: NDArray[np.int32]
@@ -124,11 +128,28 @@ def flip_events(correct: NDArray[np.bool_]) -> FlipEvents:
             f"correct must be bool (samples, dumps). Got {correct.dtype} {correct.shape}. "
             "Compare predicted with true labels first."
         )
-    samples, dumps = correct.shape
-    rows = max(1, CHUNK_BYTES // max(1, dumps))
-    parts = [_flips_of_rows(correct[first : first + rows], first) for first in range(0, max(samples, 1), rows)]
-    sample, dump, left_run, right_run, last = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return FlipEvents(sample, dump, left_run, right_run, last, samples, dumps)
+    return flip_events_of_bits(packed(correct), correct.shape[1])
+
+
+def flip_events_of_bits(words: NDArray[np.uint64], dumps: int) -> FlipEvents:
+    """The same of a record of bits: uint64 (blocks, samples), bit i of [b, s] for sample s at dump 64 b + i.
+
+    Bits of later dumps than there are mean nothing. Raises ValueError for another shape or dtype.
+    """
+    if words.ndim != 2 or words.dtype != np.uint64 or len(words) != -(-dumps // WORD):
+        raise ValueError(
+            f"words must be uint64 ({-(-dumps // WORD)}, samples) for {dumps} dumps. Got {words.dtype} {words.shape}. "
+            "Pack a record with bits.packed()."
+        )
+    count = count_flips(words, dumps)
+    sample, dump, left_run, right_run = (np.empty(count, np.int32) for _ in range(4))
+    last = np.empty(count, np.bool_)
+    end = 0
+    for samples_of, dumps_of in flips(words, dumps):
+        own = slice(end, end := end + len(samples_of))
+        sample[own], dump[own] = samples_of, dumps_of
+        _measure_runs(samples_of, dumps_of, dumps, left_run[own], right_run[own], last[own])
+    return FlipEvents(sample, dump, left_run, right_run, last, words.shape[1], dumps)
 
 
 def scores(events: FlipEvents, class_offsets: ArrayLike, window: int) -> AnomalyScores:
@@ -152,11 +173,17 @@ def scores(events: FlipEvents, class_offsets: ArrayLike, window: int) -> Anomaly
     offsets = _checked_offsets(class_offsets, events.samples)
     bounds = np.searchsorted(events.sample, offsets)
     sizes = np.diff(offsets).astype(np.int32)
-    fires = events.right_run >= window
-    left, right, pending = (
-        _shares(events.dump, chosen, bounds, sizes, events.dumps)
-        for chosen in (events.left_run >= window, fires, events.last & ~fires)
-    )
+    left, right, pending = (np.empty((len(sizes), events.dumps), np.float32) for _ in range(3))
+    for classes in _pieces(bounds):
+        own = slice(bounds[classes.start], bounds[classes.stop])
+        # Where a flip counts: in the cell of its class, of those of this piece, and its dump.
+        cell = np.repeat(np.arange(classes.stop - classes.start) * events.dumps, np.diff(bounds)[classes])
+        cell += events.dump[own]
+        fires = events.right_run[own] >= window
+        rules = ((left, events.left_run[own] >= window), (right, fires), (pending, events.last[own] & ~fires))
+        for shares, chosen in rules:
+            counts = np.bincount(cell[np.flatnonzero(chosen)], minlength=shares[classes].size)
+            shares[classes] = _as_shares(counts.reshape(shares[classes].shape), sizes[classes, None])
     return AnomalyScores(left, right, pending, sizes, window)
 
 
@@ -221,22 +248,21 @@ def count_table(events: FlipEvents, class_offsets: ArrayLike, windows: ArrayLike
     return table[position].astype(np.int32)
 
 
-def _flips_of_rows(rows: NDArray[np.bool_], first: int) -> tuple[NDArray[np.generic], ...]:
-    """The columns of `FlipEvents` for the samples `first`, `first + 1` ..."""
-    dumps = rows.shape[1]
-    changed = rows[:, 1:] != rows[:, :-1]
-    flips = np.count_nonzero(changed, axis=1)
-    row = np.repeat(np.arange(rows.shape[0], dtype=np.int32), flips)
-    # Faster than np.nonzero and free of divisions; row * (dumps - 1) fits int32, as a chunk is CHUNK_BYTES or one row.
-    dump = np.flatnonzero(changed).astype(np.int32) - row * np.int32(max(dumps - 1, 0)) + np.int32(1)
-    # ends[e]: flip e is the first of its sample, and flip e - 1 the last of its own.
-    ends = np.ones(row.size + 1, dtype=bool)
-    np.not_equal(row[1:], row[:-1], out=ends[1:-1])
-    gap = np.diff(dump)
-    left_run, right_run = dump.copy(), np.int32(dumps) - dump
-    np.copyto(left_run[1:], gap, where=~ends[1:-1])
-    np.copyto(right_run[:-1], gap, where=~ends[1:-1])
-    return row + np.int32(first), dump, left_run, right_run, ends[1:]
+def _measure_runs(
+    sample: NDArray[np.int32],
+    dump: NDArray[np.int32],
+    dumps: int,
+    left_run: NDArray[np.int32],
+    right_run: NDArray[np.int32],
+    last: NDArray[np.bool_],
+) -> None:
+    """Fill the last three columns of `FlipEvents` for all flips of some samples."""
+    last[-1:] = True
+    np.not_equal(sample[1:], sample[:-1], out=last[:-1])
+    gap, is_between = np.diff(dump), ~last[:-1]
+    left_run[:], right_run[:] = dump, np.int32(dumps) - dump
+    np.copyto(left_run[1:], gap, where=is_between)
+    np.copyto(right_run[:-1], gap, where=is_between)
 
 
 def _checked_offsets(class_offsets: ArrayLike, samples: int) -> NDArray[np.int64]:
@@ -256,15 +282,12 @@ def _checked_offsets(class_offsets: ArrayLike, samples: int) -> NDArray[np.int64
     return offsets.astype(np.int64)
 
 
-def _shares(
-    dump: NDArray[np.int32], chosen: NDArray[np.bool_], bounds: NDArray[np.intp], sizes: NDArray[np.int32], dumps: int
-) -> NDArray[np.float32]:
-    """Chosen flips of each (class, dump) as shares; class c owns the flips [bounds[c], bounds[c + 1])."""
-    which = np.flatnonzero(chosen)
-    of_class = np.diff(np.searchsorted(which, bounds))
-    cell = np.repeat(np.arange(sizes.size) * dumps, of_class) + dump[which]
-    counts = np.bincount(cell, minlength=sizes.size * dumps).reshape(sizes.size, dumps)
-    return _as_shares(counts, sizes[:, None])
+def _pieces(bounds: NDArray[np.intp]) -> Iterator[slice]:
+    """The classes in slices of about PIECE_FLIPS flips each; class c has the flips [bounds[c], bounds[c + 1])."""
+    first = 0
+    while first < len(bounds) - 1:
+        fitting = int(np.searchsorted(bounds, bounds[first] + PIECE_FLIPS, side="right")) - 1
+        yield slice(first, first := max(fitting, first + 1))
 
 
 def _as_shares(counts: NDArray[np.integer], sizes: NDArray[np.integer]) -> NDArray[np.float32]:

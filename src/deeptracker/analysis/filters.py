@@ -1,11 +1,10 @@
 """What can be said of the filters of a layer from one measure over all dumps?
 
-1. A derived measure follows from a recorded one, value by value.
-2. Values are made comparable by dividing them by the largest finite magnitude of their filter, of their iteration, or
+1. Values are made comparable by dividing them by the largest finite magnitude of their filter, of their iteration, or
    of all; one infinite value so does not flatten the others.
-3. The filters of a layer stand in similarity order (clusters.py, of rows divided by their filter's largest) or by
+2. The filters of a layer stand in similarity order (clusters.py, of rows divided by their filter's largest) or by
    activity, the mean magnitude. Dumps at which no filter is known have no influence.
-4. Filters of anything are summed up at each dump by five numbers: extremes, quartiles and median.
+3. Filters of anything are summed up at each dump by five numbers: extremes, quartiles and median.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ Normalisation = Literal["filter", "iteration", "global"]
 FilterOrder = Literal["similarity", "activity"]
 
 FIVE_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_SOURCE = {"cosine_distance": "cosine"}
 _AXES: dict[str, int | None] = {"filter": 1, "iteration": 0, "global": None}
 
 
@@ -45,20 +43,6 @@ class Box:
 
     of: Literal["filters", "weights", "gradients"]
     values: Floats
-
-
-def source_of(measure: str) -> str:
-    """The recorded measure that a measure is derived from; a recorded one is its own source."""
-    return _SOURCE.get(measure, measure)
-
-
-def derived(measure: str, source: Floats) -> Floats:
-    """The values of a measure, of any shape, from those of its source.
-
-    >>> derived("cosine_distance", np.array([1, 0.5, np.nan], np.float32)).tolist()
-    [0.0, 0.5, nan]
-    """
-    return 1 - source if measure == "cosine_distance" else source
 
 
 def normalised(values: Floats, by: Normalisation | None) -> Normalised:

@@ -52,6 +52,22 @@ def top_counts(values: Floats, k: int, offsets: NDArray[np.int64]) -> NDArray[np
     return counts
 
 
+def most_moved(values: Floats, k: int) -> NDArray[np.int32]:
+    """int32 (dumps, k): the k largest above 0 of float32 (dumps, filters), ascending by filter, then -1 if fewer.
+
+    What has not moved at all is never among those that moved the most.
+
+    >>> most_moved(np.array([[2, 9, 7, 2], [0, 0, 3, np.nan]], np.float32), 2).tolist()
+    [[1, 2], [2, -1]]
+    """
+    found = np.full((len(values), k), -1, np.int32)
+    for dump, row in enumerate(values):
+        chosen = _largest(row, k)
+        chosen = chosen[row[chosen] > 0]
+        found[dump, : len(chosen)] = chosen
+    return found
+
+
 def ranks(values: Floats, filter: int) -> NDArray[np.int32]:
     """int32 (dumps,): 1 + how many of float32 (dumps, filters) are larger than this filter's; 0 where that has none."""
     own = values[:, filter, None]

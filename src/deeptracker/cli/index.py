@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,6 +71,11 @@ def _build(place: str, processes: int, scheduler: str | None) -> IndexReport:
         except DeepTrackerError:
             raise
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in _REMEDIES:
+                raise DeepTrackerError(
+                    f"{place}/index must be a folder that can be written to, with room. It is not "
+                    f"({_reason(error)}). {_REMEDIES[error.errno]} The run is answered from its log meanwhile."
+                ) from error
             if scheduler is None:
                 raise
             raise DeepTrackerError(
@@ -79,6 +85,24 @@ def _build(place: str, processes: int, scheduler: str | None) -> IndexReport:
         except KeyboardInterrupt:
             out.print("Stopped. Blocks that are written stay; the same command goes on from there.")
             raise
+
+
+def _reason(error: OSError) -> str:
+    place = f": {error.filename2 or error.filename}" if error.filename else ""
+    return f"{error.strerror}{place}"
+
+
+_NOT_OURS = "Remove what lies there: index/ holds nothing but the index. Then give the same command."
+_NOT_WRITABLE = "Give the same command where you may write, or build the index of a copy."
+_NO_ROOM = (
+    "Make room for about as much as log/ takes; blocks that are written stay, and the same command goes on from there."
+)
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _NOT_WRITABLE),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY), _NOT_OURS),
+}
+"""What to do about an index that cannot be written, by the system's number of the error."""
 
 
 def _in_words(report: IndexReport) -> str:

@@ -28,12 +28,15 @@ from deeptracker.store.samples import Samples, read_samples
 class Beginning:
     """How a run begins or goes on. `network` and `samples` are those of the run, None where it has none yet.
 
+    It shows so many `dumps` already, the `newest` at that iteration (-1: none).
     Nothing is written before `write`.
     """
 
     log: LogWriter
     info: RunInfo
     iteration: int
+    dumps: int
+    newest: int
     has_dump: bool
     has_scalars: bool
     network: Network | None
@@ -73,7 +76,7 @@ def begin(
             every=str(schedule),
             next_iteration=schedule.next_after(start),
         )
-        return Beginning(LogWriter(blobs), info, start, False, False, None, None)
+        return Beginning(LogWriter(blobs), info, start, 0, -1, False, False, None, None)
     if resume is None:
         raise RunExistsError(
             f"{blobs.place} must be free for a new run. It holds one already. "
@@ -106,11 +109,14 @@ def _continued(
         every=str(schedule),
         next_iteration=schedule.next_after(branch.start),
     )
+    shown = [dump.iteration for dump in reader.dumps if dump.iteration <= branch.start]
     return Beginning(
         LogWriter(blobs, len(info.branches) - 1),
         info,
         branch.start,
-        has_dump=any(dump.iteration == branch.start for dump in reader.dumps),
+        dumps=len(shown),
+        newest=max(shown, default=-1),
+        has_dump=branch.start in shown,
         has_scalars=bool((reader.scalars()["iteration"] == branch.start).any()),
         network=reader.network,
         samples=read_samples(blobs),

@@ -2,6 +2,7 @@
 
 1. Each loss is kept by what it is and why, with its iterations, and told in `run.json` in one sentence.
 2. The user gets one warning for each kind of trouble, not one for each dump; `strict` raises instead.
+3. An index that cannot be built is a trouble and no loss: all is in the log.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from deeptracker.record.trouble import warn_user
 from deeptracker.record.writer import Failure
 
 RUN_FILE = "run.json"
+INDEX = "index"
 _LISTED = 8
 
 
@@ -33,6 +35,8 @@ class Losses:
 
     def add(self, failure: Failure) -> None:
         """Keep a loss; `tell` it after."""
+        if failure.what == INDEX:
+            return
         self.are_told = False
         if failure.what == RUN_FILE:
             return  # nothing is lost by it: run.json is written again
@@ -48,6 +52,13 @@ class Losses:
         if kind in self._warned:
             return
         self._warned.add(kind)
+        if failure.what == INDEX:
+            why = str(failure.error).rstrip(".")
+            warn_user(
+                f"DeepTracker could not build the index at iteration {failure.iteration}: {why}. "
+                "Training and recording go on, and nothing is lost: the log has all. This is said once."
+            )
+            return
         warn_user(
             f"DeepTracker could not record {failure.what} at iteration {failure.iteration}: {_why(failure.error)}. "
             f"Training goes on. Further losses of this kind are told in {RUN_FILE} only."

@@ -49,6 +49,8 @@ class Measurer:
         self._layers = layers
         self._before: list[torch.Tensor] | None = None
         self._previous: list[_Previous] | None = None
+        self._out: list[torch.Tensor] = []
+        self._counts: list[torch.Tensor] = []
         self._begin()
 
     @torch.no_grad()
@@ -98,17 +100,26 @@ class Measurer:
         self._previous = now
         return self._collect()
 
+    def weights(self) -> Measured:
+        """Measure the weights where there is no step: gradients and `update_ratio` are unknown."""
+        self._begin()
+        self._before = None
+        return self.after_step()
+
     def _begin(self) -> None:
-        self._out = [_on_device_of(x, (len(MEASURES), x.layer.filters), torch.float32) for x in self._layers]
-        self._counts = [_on_device_of(x, (2, HISTOGRAM_BINS), torch.int64) for x in self._layers]
-        for out in self._out:
+        if [counts.device for counts in self._counts] != [x.weight.device for x in self._layers]:
+            self._out = [_on_device_of(x, (len(MEASURES), x.layer.filters), torch.float32) for x in self._layers]
+            self._counts = [_on_device_of(x, (2, HISTOGRAM_BINS), torch.int64) for x in self._layers]
+        for out, counts in zip(self._out, self._counts, strict=True):
             out.fill_(math.nan)[_ROW["nonfinite"]] = 0
+            counts.zero_()
 
     def _collect(self) -> Measured:
         table = torch.cat([out.to(self._out[0].device) for out in self._out], 1).cpu().numpy()
-        counts = torch.stack([x.to(self._counts[0].device) for x in self._counts]).cpu().numpy()
-        weights = [histograms.filled_bins(of_layer[_WEIGHT]) for of_layer in counts]
-        gradients = [histograms.filled_bins(of_layer[_GRADIENT]) for of_layer in counts]
+        on_host = all(x.device.type == "cpu" for x in self._counts)  # then a copy would be in vain, of many MB
+        counts = self._counts if on_host else torch.stack([x.to(self._counts[0].device) for x in self._counts]).cpu()
+        weights = [histograms.filled_bins(of_layer[_WEIGHT].numpy()) for of_layer in counts]
+        gradients = [histograms.filled_bins(of_layer[_GRADIENT].numpy()) for of_layer in counts]
         found = Histograms(
             weight_bins=[bins for bins, _ in weights],
             weight_counts=[filled for _, filled in weights],

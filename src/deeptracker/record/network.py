@@ -106,7 +106,8 @@ def _weights(model: nn.Module) -> Iterator[tuple[list[str], nn.Module, nn.Parame
     places: dict[int, list[str]] = {}
     first: list[tuple[nn.Module, nn.Parameter]] = []
     for path, module in modules.items():
-        found = [(name, weight) for name, weight in module.named_parameters(recurse=False) if _is_weight(name, path)]
+        found = [(name, weight) for name, weight in module.named_parameters(recurse=False) if is_weight(name, path)]
+        names = [name for name, _ in found]
         for name, weight in found:
             if isinstance(weight, nn.UninitializedParameter):
                 raise ValueError(
@@ -114,13 +115,11 @@ def _weights(model: nn.Module) -> Iterator[tuple[list[str], nn.Module, nn.Parame
                     "run the model once on a batch before making the Recorder."
                 )
             skipped = weight.ndim < 2 or weight.numel() == 0 or not weight.is_floating_point()
-            if skipped or _is_scale(name, found):
+            if skipped or is_scale(name, names):
                 continue
             if id(weight) not in places:
                 first.append((modules[_user_of(path)], weight))
-            used_by, attribute = _place(path, name, modules)
-            plain = attribute in ("weight", "weight_v")
-            here = _join(used_by, "" if plain else attribute) or "weight"
+            here = layer_name(_unwrapped(path, modules), name)
             of_weight = places.setdefault(id(weight), [])
             if here not in of_weight:
                 of_weight.append(here)
@@ -128,25 +127,37 @@ def _weights(model: nn.Module) -> Iterator[tuple[list[str], nn.Module, nn.Parame
         yield places[id(weight)], module, weight
 
 
-def _is_weight(name: str, path: str) -> bool:
+def is_weight(name: str, path: str) -> bool:
+    """Is the parameter `name` of the module at `path` a weight, if it has two dimensions or more?"""
     parts = path.split(".")
     if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
         return "weight" in parts[-1] and name in ("original", "original1")
     return "weight" in name
 
 
-def _is_scale(name: str, siblings: list[tuple[str, nn.Parameter]]) -> bool:
+def is_scale(name: str, siblings: Sequence[str]) -> bool:
     """The lengths `weight_g` beside the directions `weight_v` of the older weight norm."""
-    return name == "weight_g" and any(other == "weight_v" for other, _ in siblings)
+    return name == "weight_g" and "weight_v" in siblings
 
 
-def _place(path: str, name: str, modules: Mapping[str, nn.Module]) -> tuple[str, str]:
-    """Module and attribute that a parameter stands for, without what wrappers put into names."""
-    whole = path.split(".") if path else []
-    parts = [part for i, part in enumerate(whole) if not _is_wrapped(part, modules[".".join(whole[:i])])]
+def layer_name(path: str, name: str) -> str:
+    """What the layer is called whose weight is the parameter `name` of the module at `path` (rule 1).
+
+    >>> layer_name("conv", "weight"), layer_name("attention", "in_proj_weight")
+    ('conv', 'attention.in_proj_weight')
+    >>> layer_name("conv.parametrizations.weight", "original1")
+    'conv'
+    """
+    parts = path.split(".")
     if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
-        return ".".join(parts[:-2]), parts[-1]
-    return ".".join(parts), name
+        path, name = ".".join(parts[:-2]), parts[-1]
+    return _join(path, "" if name in ("weight", "weight_v") else name) or "weight"
+
+
+def _unwrapped(path: str, modules: Mapping[str, nn.Module]) -> str:
+    """The path of a module, without what wrappers put into it."""
+    parts = path.split(".") if path else []
+    return ".".join(part for i, part in enumerate(parts) if not _is_wrapped(part, modules[".".join(parts[:i])]))
 
 
 def _is_wrapped(part: str, parent: nn.Module) -> bool:

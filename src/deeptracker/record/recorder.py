@@ -3,7 +3,8 @@
 1. The optimizer's own step hooks count iterations. Before a due step gradients are measured; after it weights; then the
    model is evaluated; small arrays go to the writer thread.
 2. Everything that could change the training is put back (`preserve.py`): it is bit-identical with and without.
-3. Wrong arguments raise in the constructor. Whatever fails later is one warning at the user's line, and is told in
+3. Beside it the index is built, block by block, by a process that gives way (`index_builder.py`).
+4. Wrong arguments raise in the constructor. Whatever fails later is one warning at the user's line, and is told in
    `run.json`; `strict=True` raises.
 """
 
@@ -15,28 +16,27 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import torch
 from torch import nn
 
-from deeptracker.record import scalars as scalar_rows
 from deeptracker.record.beginning import begin
 from deeptracker.record.dump import Dump
 from deeptracker.record.evaluations import Evaluations
 from deeptracker.record.graph import network_of
+from deeptracker.record.index_builder import LAST_SECONDS, IndexBuilder
 from deeptracker.record.kernels import FirstConvolution
 from deeptracker.record.losses import RUN_FILE, Losses
 from deeptracker.record.measures import Measurer
 from deeptracker.record.network import arranged, unwrap, weighted_layers
+from deeptracker.record.output import Output
 from deeptracker.record.scalars import Scalars
 from deeptracker.record.schedule import as_schedule
-from deeptracker.record.writer import DRAIN_SECONDS, Failure, Writer
+from deeptracker.record.writer import Failure, Writer
 from deeptracker.schema import Predictions
 from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import LogWriter
 
 
 class Recorder:
@@ -47,7 +47,7 @@ class Recorder:
     arrays `(x, y)` or a data set; a model with one output per sample must give a logit. `example_input` is what a call
     of the model takes (a tuple: several arguments), to see how data flows; if not given, the first validation images.
     `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
-    continues from.
+    continues from. Without `index` no index is built meanwhile; it is a cache, which makes long runs open fast.
 
     Raises ValueError or TypeError for wrong arguments, RunExistsError where a run is and `resume` is not given, OSError
     where the run cannot be begun. Later errors are warnings (`RecorderWarning`) unless `strict`.
@@ -76,6 +76,7 @@ class Recorder:
         normalisation: tuple[Any, Any] | None = None,
         batch_size: int = 256,
         resume: int | None = None,
+        index: bool = True,
         strict: bool = False,
     ) -> None:
         self._schedule = as_schedule(every, steps_per_epoch=steps_per_epoch)
@@ -84,12 +85,12 @@ class Recorder:
             raise TypeError(
                 f"optimizer must be a torch optimizer. Got a {type(optimizer).__name__}. Give the one that it wraps."
             )
-        self._blobs = Blobs(run)
+        blobs = Blobs(run)
         self._evaluations = Evaluations(
             unwrap(model), validation, preprocess=preprocess, normalisation=normalisation, batch_size=batch_size
         )
         begun = begin(
-            self._blobs,
+            blobs,
             [layer.layer for layer in layers],
             resume=resume,
             name=name,
@@ -100,7 +101,7 @@ class Recorder:
         self._evaluations.continue_with(begun.samples)
         network = begun.network or network_of(model, layers, self._evaluations.example(example_input))
         begun.write(network)
-        self._info, self._log = begun.info, begun.log
+        self._info = begun.info
         self.iteration = begun.iteration
         self._losses = Losses(begun.info.lost, strict=strict)
         ordered = arranged(layers, network)
@@ -108,6 +109,8 @@ class Recorder:
         self._convolution = FirstConvolution.of(ordered)
         self._scalars = Scalars()
         self._writer = Writer()
+        builder = IndexBuilder(blobs.place, begun, self._writer.tell) if index else None
+        self._output = Output(self._writer, begun.log, blobs, self._evaluations, builder)
         self._step_ended = time.perf_counter()
         self._seconds = {"measure": 0.0, "validate": 0.0}
         self._dumps = 0
@@ -115,9 +118,7 @@ class Recorder:
         self._has_measures = True
         self._keep_first_row = not begun.has_scalars
         self._validated: tuple[int, float] | None = None
-        self._finalizer = weakref.finalize(
-            self, _drain, self._writer, self._scalars, self._evaluations, self._log, self._blobs
-        )
+        self._finalizer = weakref.finalize(self, self._output.drain, self._scalars)
         if begun.has_dump:
             self._measurer.remember()
         else:
@@ -178,9 +179,12 @@ class Recorder:
         self._writer.flush()
         self._tell_failures()
 
-    def close(self) -> None:
-        """Write what is left and end the recording; the run is then "finished"."""
-        self._close("finished", None)
+    def close(self, *, index_seconds: float = LAST_SECONDS) -> None:
+        """Write what is left and end the recording; the run is then "finished".
+
+        Waits at most so many seconds for the last block of the index.
+        """
+        self._close("finished", None, index_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -258,9 +262,7 @@ class Recorder:
 
     def _write_dump(self, dump: Dump) -> None:
         self._write_scalars(before=dump.iteration)
-        if dump.parts:
-            what = "predictions" if dump.parts == ("predictions",) else "dump"
-            self._writer.submit(what, dump.iteration, partial(_write, self._log, self._evaluations, self._blobs, dump))
+        self._output.write_dump(dump)
         if not self._losses.are_told:
             self._write_info()
 
@@ -269,9 +271,7 @@ class Recorder:
         if self._evaluations.has_collected:
             with self._guard("predictions"):
                 iteration, predictions = self._evaluations.take_collected()
-                dump = Dump(iteration, predictions=predictions)
-                write = partial(_write, self._log, self._evaluations, self._blobs, dump)
-                self._writer.submit("predictions", iteration, write)
+                self._output.write_dump(Dump(iteration, predictions=predictions))
             self._tell_pictures()
             unknown, self._evaluations.unknown = self._evaluations.unknown, 0
             if unknown:
@@ -279,16 +279,14 @@ class Recorder:
 
     def _write_scalars(self, *, before: int | None) -> None:
         with self._guard("scalars"):
-            rows = self._scalars.take(before=before)
-            if rows:
-                self._writer.submit("scalars", max(rows), partial(scalar_rows.write, self._log, rows))
+            self._output.write_scalars(self._scalars.take(before=before))
 
     def _write_info(self, **changes: Any) -> None:
         self._losses.are_told = True
         self._info = info = replace(self._info, lost=self._losses.texts, overhead=self.overhead, **changes)
-        self._writer.submit(RUN_FILE, self.iteration, partial(self._log.write_info, info))
+        self._output.write_info(self.iteration, info)
 
-    def _close(self, state: str, exception: str | None) -> None:
+    def _close(self, state: str, exception: str | None, index_seconds: float = 0) -> None:
         if self._is_closed:
             return
         self._is_closed = True
@@ -305,7 +303,7 @@ class Recorder:
                 raised.append(error)
         failures = self._take_failures()
         self._write_info(state=state, exception=exception)
-        self._writer.close()
+        self._output.close(index_seconds)
         failures += self._take_failures()
         for failure in failures if exception is None else []:
             self._losses.tell(failure)
@@ -349,26 +347,6 @@ class Recorder:
     def _check_open(self) -> None:
         if self._is_closed:
             raise ValueError("a recorder must be open to record. It has been closed.")
-
-
-def _write(log: LogWriter, evaluations: Evaluations, blobs: Blobs, dump: Dump) -> None:
-    if dump.predictions is not None:
-        evaluations.write_samples(blobs)
-    dump.write(log)
-
-
-def _drain(writer: Writer, scalars: Scalars, evaluations: Evaluations, log: LogWriter, blobs: Blobs) -> None:
-    """What a recorder does that nobody closed, when the process ends: the run stays "running"."""
-    if not writer.is_here:
-        return
-    rows = scalars.take()
-    if rows:
-        writer.submit("scalars", max(rows), partial(scalar_rows.write, log, rows))
-    if evaluations.has_collected:
-        iteration, predictions = evaluations.take_collected()
-        dump = Dump(iteration, predictions=predictions)
-        writer.submit("predictions", iteration, partial(_write, log, evaluations, blobs, dump))
-    writer.close(timeout_seconds=DRAIN_SECONDS)
 
 
 def _closure(args: Any, kwargs: Any) -> bool:

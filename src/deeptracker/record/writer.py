@@ -22,7 +22,7 @@ DRAIN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What could not be recorded ("dump", "predictions", "scalars"), at which iteration, and why."""
+    """What could not be recorded ("dump", "predictions", "scalars") or built ("index"), at which iteration, and why."""
 
     what: str
     iteration: int
@@ -57,6 +57,10 @@ class Writer:
         start = time.perf_counter()
         self._jobs.put(_Job(what, iteration, work))
         self.waiting_seconds += time.perf_counter() - start
+
+    def tell(self, failure: Failure) -> None:
+        """Hand in a failure of something else that works beside training."""
+        self._failures.put(failure)
 
     def failures(self) -> list[Failure]:
         """Those that came since the last call."""

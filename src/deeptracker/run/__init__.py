@@ -8,20 +8,21 @@
    are kept until it has grown.
 
 What is common to all runs is in opened.py, what concerns classes and samples in classes.py, filters and layers in
-filters.py.
+filters.py, both together in correlation.py, and many dumps in few columns in levels.py.
 """
 
 from __future__ import annotations
 
 import os
 
-from deeptracker.run.classes import WINDOWS, ClassAnswers
-from deeptracker.run.filters import FilterAnswers
+from deeptracker.run.classes import WINDOWS
+from deeptracker.run.correlation import CorrelationAnswers
+from deeptracker.run.levels import LevelAnswers
 
 __all__ = ["WINDOWS", "Run", "open_run"]
 
 
-class Run(ClassAnswers, FilterAnswers):
+class Run(CorrelationAnswers, LevelAnswers):
     """A run, read-only. Not safe for several threads at once: the caller holds a lock."""
 
 

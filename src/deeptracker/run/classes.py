@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.analysis import anomalies as anomaly_rules
-from deeptracker.analysis.anomalies import Anomalies, AnomalyScores, FlipEvents
+from deeptracker.analysis.anomalies import Anomalies, AnomalyScores, FlipEvents, flip_events_of_bits
+from deeptracker.analysis.bits import packed
 from deeptracker.analysis.classes import ClassSamples, ClassStats, flips_each_way
 from deeptracker.analysis.clusters import Clusters, Ordering, cluster_curves, similarity_order
 from deeptracker.errors import DeepTrackerError, LogFileError, UnknownNameError
@@ -20,6 +21,12 @@ from deeptracker.store.samples import Pictures, Samples, read_samples
 
 WINDOWS = tuple(range(2, 61))
 """Windows (the paper's k, in dumps) that `anomaly_counts` covers."""
+
+WINDOWS_KEPT = 2
+"""Of so many windows the scores of all classes are kept: 9 MB each for 1,000 classes and 750 dumps."""
+
+PIECE_SAMPLES = 4096
+"""So many samples are compared with their labels at a time, where the index cannot tell which were right."""
 
 
 class ClassAnswers(OpenedRun):
@@ -71,10 +78,12 @@ class ClassAnswers(OpenedRun):
         """The Cls-Stat index: one class over all dumps."""
         c = self.class_index(cls)
         history, rows = self._predictions(), self._rows(c)
-        scores = self._kept(("scores", window, c), lambda: self._class_scores(rows, window))
-        became = flips_each_way(history.predicted(rows) == c, history.recorded)
-        left, right, pending = (part[0] for part in (scores.left, scores.right, scores.pending))
-        return ClassStats(self.iterations, history.error_rates[c], left, right, pending, *became)
+        right = history.right(rows)
+        events = anomaly_rules.flip_events(history.carried(right, rows))
+        scores = self._spread(anomaly_rules.scores(events, np.array([0, len(right)]), window))
+        left_of, right_of, pending = (part[0] for part in (scores.left, scores.right, scores.pending))
+        became = flips_each_way(right, history.recorded)
+        return ClassStats(self.iterations, history.error_rates[c], left_of, right_of, pending, *became)
 
     def class_samples(self, cls: int | str) -> ClassSamples:
         """The Cls-Image index: predictions of every sample of a class over all dumps.
@@ -82,12 +91,13 @@ class ClassAnswers(OpenedRun):
         The order is that of their correct/incorrect rows, the easy ones first.
         """
         c = self.class_index(cls)
-        rows = self._rows(c)
+        history, rows = self._predictions(), self._rows(c)
+        predicted = history.predicted(rows)
         return ClassSamples(
             np.arange(rows.start, rows.stop, dtype=np.int32),
-            self._known_samples().ids[rows],
-            self._predictions().predicted(rows),
-            self._kept(("order", c), lambda: similarity_order(~self._predictions().correct(rows))),
+            tuple(self._known_samples().ids[rows]),
+            predicted,
+            self._kept(("order", c), lambda: similarity_order(~history.carried(predicted == c, rows))),
         )
 
     def probabilities(self, cls: int | str) -> npt.NDArray[np.float16]:
@@ -116,7 +126,13 @@ class ClassAnswers(OpenedRun):
 
     def anomaly_scores(self, window: int) -> AnomalyScores:
         """Scores of every class at every dump, (classes, dumps) each; dumps without predictions score 0."""
-        return self._kept(("scores", window), lambda: self._spread_scores(window))
+        kept: dict[int, AnomalyScores] = self._kept(("scores",), dict)
+        if window not in kept:
+            events, offsets = self._events(), self._known_samples().class_offsets
+            while len(kept) >= WINDOWS_KEPT:
+                del kept[next(iter(kept))]
+            kept[window] = self._spread(anomaly_rules.scores(events, offsets, window))
+        return kept[window]
 
     def anomalies(self, window: int, threshold: float) -> Anomalies:
         """Anomaly iterations of every class whose score reaches the threshold under either rule."""
@@ -169,23 +185,21 @@ class ClassAnswers(OpenedRun):
         if not 0 <= sample < count:
             raise UnknownNameError(f"sample must be in 0..{count - 1}. Got {sample}.")
 
-    def _correct(self) -> npt.NDArray[np.bool_]:
-        return self._kept(("correct",), self._predictions().correct)
-
     def _events(self) -> FlipEvents:
-        return self._kept(("events",), lambda: anomaly_rules.flip_events(self._correct()))
+        return self._kept(("events",), self._find_events)
+
+    def _find_events(self) -> FlipEvents:
+        history, samples = self._predictions(), len(self._known_samples().labels)
+        words = history.correct_words()
+        if words is not None:
+            return flip_events_of_bits(words, history.dumps)
+        starts = range(0, max(samples, 1), PIECE_SAMPLES)
+        pieces = [packed(history.correct(slice(start, min(start + PIECE_SAMPLES, samples)))) for start in starts]
+        return flip_events_of_bits(np.concatenate(pieces, axis=1), len(history.recorded))
 
     def _spread_clusters(self, k: int) -> Clusters:
         found = cluster_curves(self._predictions().recorded_error_rates, k)
         return replace(found, curves=self._predictions().spread(found.curves, np.nan))
-
-    def _spread_scores(self, window: int) -> AnomalyScores:
-        return self._spread(anomaly_rules.scores(self._events(), self._known_samples().class_offsets, window))
-
-    def _class_scores(self, rows: slice, window: int) -> AnomalyScores:
-        """The scores of one class alone, (1, dumps): they follow from its own samples."""
-        events = anomaly_rules.flip_events(self._predictions().correct(rows))
-        return self._spread(anomaly_rules.scores(events, np.array([0, rows.stop - rows.start]), window))
 
     def _spread(self, scores: AnomalyScores) -> AnomalyScores:
         spread = [self._predictions().spread(part, 0) for part in (scores.left, scores.right, scores.pending)]

@@ -15,17 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.analysis.clusters import Ordering
+from deeptracker.analysis.derived import derived, source_of
 from deeptracker.analysis.filters import (
     Box,
     FilterOrder,
     Normalisation,
     Normalised,
-    derived,
     filter_order,
     five_numbers,
-    never_changing,
     normalised,
-    source_of,
 )
 from deeptracker.analysis.hierarchy import HierarchyNode, preorder
 from deeptracker.analysis.pooling import needed_measures, pool
@@ -53,6 +51,8 @@ ANSWER_BYTES = 1 << 27
 
 Answer = Callable[..., npt.NDArray[Any]]
 Groups = tuple[tuple[int, ...], ...]
+Family = tuple[str, ...]
+"""Node measures that are made together."""
 
 
 class FilterAnswers(OpenedRun):
@@ -96,9 +96,20 @@ class FilterAnswers(OpenedRun):
             five = FIVE_OF_GRADIENTS if of_gradients else FIVE_OF_WEIGHTS
             values = within_extremes(np.stack([self.node_stats(name)[place] for name in five]))
             return Box("gradients" if of_gradients else "weights", values)
-        filters = [self.network().layers[index].rows for index in self.nodes()[place].layers]
-        found = self._over_time(("box", place), [measure], lambda values: five_numbers(values, filters))
+        layers = [self.network().layers[index] for index in self.nodes()[place].layers]
+        if len(layers) == 1:  # not all others have to be read
+            found = self._answers.get(
+                ("box", place, measure), lambda first: self._box_of_layer(layers[0], measure, first)
+            )
+        else:
+            filters = [layer.rows for layer in layers]
+            found = self._over_time(("box", place), [measure], lambda values: five_numbers(values, filters))
         return Box("filters", found.T.copy())
+
+    def _box_of_layer(self, layer: Layer, measure: str, first: int) -> Floats:
+        """float32 (dumps from `first` on, 5)"""
+        rows = self._filters.rows_of(layer, source_of(measure), first, len(self._log.dumps))
+        return five_numbers(derived(measure, rows), [slice(None)])
 
     def filter_stats(self, layer: int | str, measure: str, normalise: Normalisation | None = None) -> Floats:
         """The Layer-Filter index: float32 (filters, dumps), any of FILTER_MEASURES.
@@ -110,10 +121,6 @@ class FilterAnswers(OpenedRun):
     def normalised_filters(self, layer: int | str, measure: str, normalise: Normalisation | None) -> Normalised:
         """`filter_stats`, and what it was divided by."""
         return normalised(np.array(self._layer_rows(layer, measure)), normalise)
-
-    def never_changing(self, layer: int | str) -> npt.NDArray[np.int32]:
-        """int32 (n,): filters whose `change` is 0 at every dump where it is known, and known at one at least."""
-        return never_changing(self._layer_rows(layer, "change"))
 
     def filter_order(self, layer: int | str, measure: str, by: FilterOrder = "similarity") -> Ordering:
         """The filters of a layer in similarity order of their rows, or by activity (mean magnitude), largest first."""
@@ -206,40 +213,43 @@ class FilterAnswers(OpenedRun):
         return np.array([layer.offset for layer in self.network().layers], np.int64)
 
     def _pooled(self, measure: str, groups: Groups) -> Floats:
-        """float32 (dumps, groups), not to be written to: a measure of some groups of layers.
-
-        Of all nodes the index is asked first, which has what these same functions gave when it was built.
-        """
+        """float32 (dumps, groups), not to be written to: a measure of some groups of layers."""
         check_measure(measure, NODE_MEASURES)
-        family = same_histogram(measure) if measure in QUANTILES else (measure,)
-        pooled = self._quantiles if measure in QUANTILES else self._pooled_filters
-        is_indexed = groups == tuple(node.layers for node in self.nodes())
+        family = same_family(measure)
+        return self._pooled_rows(family, groups, 0, len(self._log.dumps))[:, family.index(measure)]
 
-        def make(first: int) -> Floats:
-            end = len(self._log.dumps)
-            rows = np.full((end - first, len(family), len(groups)), np.nan, np.float32)
-            stretches = self._index.stretches(first, end)
-            if not is_indexed:
-                stretches = [(first, end, None)]
-            read = self._index.fetch(self._wanted_of_nodes(family, [block for _, _, block in stretches]))
-            for start, stop, block in stretches:
-                into = rows[start - first : stop - first]
-                found = None if block is None else next(read)
-                if found is None or block is None:
-                    into[:] = pooled(start, stop, family, groups)
-                else:
-                    into[:] = found[start - block * BLOCK :][: len(into)].reshape(into.shape)
-            return rows
+    def _pooled_rows(self, family: Family, groups: Groups, first: int, end: int) -> Floats:
+        """float32 (end - first, family, groups), not to be written to; kept where they are of all dumps."""
+        key, dumps = ("pooled", family, groups), len(self._log.dumps)
+        if (first, end) != (0, dumps) and not self._answers.holds(key):
+            return self._pool_rows(family, groups, first, end)
+        rows: Floats = self._answers.get(key, lambda first: self._pool_rows(family, groups, first, dumps))
+        return rows[first:end]
 
-        return self._answers.get(("pooled", family, groups), make)[:, family.index(measure)]
+    def _pool_rows(self, family: Family, groups: Groups, first: int, end: int) -> Floats:
+        """Of all nodes the index is asked first, which has what these same functions gave when it was built."""
+        pool_them = self._quantiles if family[0] in QUANTILES else self._pooled_filters
+        rows = np.full((end - first, len(family), len(groups)), np.nan, np.float32)
+        stretches = self._index.stretches(first, end)
+        if groups != tuple(node.layers for node in self.nodes()):
+            stretches = [(first, end, None)]
+        read = self._index.fetch(self._wanted_of_nodes(family, [block for _, _, block in stretches]))
+        for start, stop, block in stretches:
+            into = rows[start - first : stop - first]
+            found = None if block is None else next(read)
+            if found is None or block is None:
+                into[:] = pool_them(start, stop, family, groups)
+            else:
+                into[:] = found[start - block * BLOCK :][: len(into)].reshape(into.shape)
+        return rows
 
-    def _wanted_of_nodes(self, family: tuple[str, ...], blocks: list[int | None]) -> list[Wanted]:
+    def _wanted_of_nodes(self, family: Family, blocks: list[int | None]) -> list[Wanted]:
         """What the index is to be asked for: neighbouring measures of all nodes, at those of the blocks it has."""
         first, nodes = NODE_MEASURES.index(family[0]), len(self.nodes())
         columns = slice(first * nodes, (first + len(family)) * nodes)
         return [("node_stats", block, columns) for block in blocks if block is not None]
 
-    def _pooled_filters(self, first: int, end: int, family: tuple[str, ...], groups: Groups) -> Floats:
+    def _pooled_filters(self, first: int, end: int, family: Family, groups: Groups) -> Floats:
         """float32 (end - first, 1, groups)"""
         (measure,) = family
         names = needed_measures(measure)
@@ -254,7 +264,7 @@ class FilterAnswers(OpenedRun):
             parts.append(pool(measure, values, self.network().layers, groups))
         return np.concatenate(parts)[:, None]
 
-    def _quantiles(self, first: int, end: int, family: tuple[str, ...], groups: Groups) -> Floats:
+    def _quantiles(self, first: int, end: int, family: Family, groups: Groups) -> Floats:
         """float32 (end - first, family, groups)"""
         every = range(len(self.network().layers))
         read = (None if one is None else one.of(family[0], every) for one in self._filters.histograms(first, end))
@@ -269,3 +279,8 @@ class FilterAnswers(OpenedRun):
             if found is not None:
                 return found.layer
         return None
+
+
+def same_family(measure: str) -> Family:
+    """The node measures that are made together with this one: those from the same histograms, or it alone."""
+    return same_histogram(measure) if measure in QUANTILES else (measure,)

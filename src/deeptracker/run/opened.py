@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +18,10 @@ from deeptracker.store.blobs import Blobs
 from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.log import LogReader
 
+KEPT_BYTES = 1 << 28
+"""256 MiB of answers are kept until the run grows: the scores of 28 windows, or some 20 correlations, at the paper's
+scale. What was asked for longest ago goes first."""
+
 State = Literal["live", "finished", "failed", "stopped"]
 Floats = npt.NDArray[np.float32]
 Cached = TypeVar("Cached")
@@ -29,7 +34,7 @@ class OpenedRun:
         self._blobs = Blobs(place)
         self._log = LogReader(self._blobs)
         self._index = IndexReader(self._blobs, self._log)
-        self._cache: dict[tuple[Any, ...], Any] = {}
+        self._cache: dict[tuple[Any, ...], tuple[Any, int]] = {}
 
     @property
     def info(self) -> RunInfo:
@@ -126,6 +131,28 @@ class OpenedRun:
 
     def _kept(self, key: tuple[Any, ...], make: Callable[[], Cached]) -> Cached:
         if key not in self._cache:
-            self._cache[key] = make()
-        kept: Cached = self._cache[key]
-        return kept
+            value = make()
+            self._cache[key] = value, bytes_of(value)
+        kept: tuple[Cached, int] = self._cache.pop(key)
+        self._cache[key] = kept  # the last in the dictionary is what was asked for last
+        held = sum(size for _, size in self._cache.values())
+        for oldest, (_, size) in list(self._cache.items())[:-1]:
+            if held <= KEPT_BYTES:
+                break
+            if size:
+                del self._cache[oldest]
+                held -= size
+        return kept[0]
+
+
+def bytes_of(value: Any) -> int:
+    """The bytes of all arrays in a value, in dataclasses, tuples and lists in it as well.
+
+    >>> bytes_of((np.zeros(3, np.float32), [np.zeros(2, np.int64)], "text"))
+    28
+    """
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if is_dataclass(value):
+        return sum(bytes_of(getattr(value, one.name)) for one in fields(value))
+    return sum(map(bytes_of, value)) if isinstance(value, tuple | list) else 0

@@ -1,7 +1,7 @@
 """How is one answer given to many readers, and how long may a browser keep it?
 
 1. An answer is kept, as it was sent, under its address and the state of the run that it was made from. Once the run has
-   grown, nobody asks for the old state again, and what is kept of it is dropped when its room is needed.
+   grown, nobody asks for the old state again, and what is kept of it is dropped.
 2. Equal questions that come while the first is being answered wait for its answer: a block is read once.
 3. Answers take a bounded number of bytes together; those asked for longest ago go first.
 4. A run that has ended, and of which nothing is missing or damaged, has a version (`/api/run`). What is asked for with
@@ -50,6 +50,7 @@ class KeptAnswersMiddleware:
         self._served = served
         self._limit_bytes = limit_bytes
         self._kept: OrderedDict[Key, Answer] = OrderedDict()
+        self._states: dict[str, str] = {}
         self._asked: dict[Key, asyncio.Lock] = {}
         self.size_bytes = 0
 
@@ -63,6 +64,7 @@ class KeptAnswersMiddleware:
         except DeepTrackerError:
             await self._app(scope, receive, send)  # which says what is wrong
             return
+        self._see(run, state)
         headers = Headers(scope=scope)
         key = (run, state, scope["path"], scope["query_string"].decode("latin-1"), headers.get("accept-encoding", ""))
         answer = self._known(key) or await self._ask_once(key, scope, receive)
@@ -94,9 +96,17 @@ class KeptAnswersMiddleware:
             self._kept.move_to_end(key)
         return self._kept.get(key)
 
+    def _see(self, run: str, state: str) -> None:
+        if self._states.get(run, state) != state:
+            for key in [key for key in self._kept if key[0] == run]:
+                self.size_bytes -= len(self._kept.pop(key).body)
+        self._states[run] = state
+
     def _keep(self, key: Key, answer: Answer) -> None:
         if answer.status != 200 or len(answer.body) * LARGEST_SHARE > self._limit_bytes:
             return
+        if self._states[key[0]] != key[1]:
+            return  # the run has grown while it was answered
         self._kept[key] = answer
         self.size_bytes += len(answer.body)
         while self.size_bytes > self._limit_bytes:

@@ -16,8 +16,18 @@ from deeptracker.errors import UnknownNameError
 from deeptracker.run import Run
 from deeptracker.schema import FILTER_MEASURES, NODE_MEASURES
 from deeptracker.server.answers import frame_response
-from deeptracker.server.frame import encode_frame, span_of, to_bytes
-from deeptracker.server.questions import FRAME, Branch, RunId, Served, Since, cursor
+from deeptracker.server.frame import encode_frame, to_bytes
+from deeptracker.server.questions import (
+    FRAME,
+    Branch,
+    HeldLevel,
+    NewColumns,
+    RunId,
+    Served,
+    Shown,
+    Since,
+    cursor,
+)
 from deeptracker.server.runs import Json
 
 router = APIRouter(prefix="/api")
@@ -47,13 +57,30 @@ def network(served: Served, run: RunId) -> Json:
 
 @router.get("/node-stats", response_class=Response, responses=FRAME)
 def node_stats(
-    request: Request, served: Served, run: RunId, measure: Measure, since: Since = None, branch: Branch = None
+    request: Request,
+    served: Served,
+    room: Shown,
+    run: RunId,
+    measure: Measure,
+    since: Since = None,
+    branch: Branch = None,
+    level: HeldLevel = None,
 ) -> Response:
-    """One measure of every node at each new dump."""
+    """One measure of every node at each new dump, or in columns."""
     with served.open(run) as it:
-        first = it.first_new_dump(since, branch)
-        values = it.node_stats(measure)[:, first:]
-        return frame_response(request, encode_frame({"values": values}, {"measure": measure} | _cursor(it, first)))
+        header: Json = {"measure": measure}
+        if room.width is None:
+            first = it.first_new_dump(since, branch)
+            arrays = {"values": it.node_stats(measure)[:, first:]}
+        else:
+            found = it.node_levels(measure, room.width, room.first, room.end)
+            new = NewColumns.of(it, found, since, branch, level)
+            first = new.first
+            arrays = {"values": found.mean[:, new.skipped :]}
+            if found.level > 1:
+                arrays |= {"lowest": found.min[:, new.skipped :], "highest": found.max[:, new.skipped :]}
+            header |= {"level": found.level, "from": found.first}
+        return frame_response(request, encode_frame(arrays, header | _cursor(it, first)))
 
 
 @router.get("/box", response_class=Response, responses=FRAME)
@@ -78,22 +105,27 @@ def box(
 def filters(
     request: Request,
     served: Served,
+    room: Shown,
     run: RunId,
     layer: LayerIndex,
     measure: Measure,
     normalise: Normalisation | None = None,
 ) -> Response:
-    """One measure of every filter of a layer at each dump, in one byte each."""
+    """One measure of every filter of a layer at each dump or in columns, in one byte each."""
     with served.open(run) as it:
-        found = it.normalised_filters(layer, measure, normalise)
-        scale = span_of(found.values) if normalise is None else (-1 if (found.values < 0).any() else 0, 1)
+        width = len(it.iterations) or 1 if room.width is None else room.width
+        found = it.filter_levels(layer, measure, width, normalise, *((room.first, room.end) if room.width else ()))
+        lo, hi = it.filter_span(layer, measure)
+        scale = (lo, hi) if normalise is None else (-1 if lo < 0 or (found.min < 0).any() else 0, 1)
         arrays: dict[str, npt.NDArray[Any]] = {
-            "cells": to_bytes(found.values, *scale),
+            "cells": to_bytes(found.extremes, *scale),
             "size": found.sizes.ravel(),
             "never": it.never_changing(layer),
         }
         header: Json = {"layer": layer, "measure": measure, "normalise": normalise}
-        return frame_response(request, encode_frame(arrays, header | _cursor(it, 0), {"cells": scale}))
+        if room.width is not None:
+            header |= {"level": found.level, "from": found.first}
+        return frame_response(request, encode_frame(arrays, header | _cursor(it, found.first), {"cells": scale}))
 
 
 @router.get("/filter-values", response_class=Response, responses=FRAME)

@@ -16,7 +16,17 @@ from deeptracker.schema import FORMAT_VERSION
 from deeptracker.server.answers import frame_response
 from deeptracker.server.frame import encode_frame, to_bytes
 from deeptracker.server.live import follow_list, follow_run
-from deeptracker.server.questions import FRAME, Branch, RunId, Served, Since, cursor
+from deeptracker.server.questions import (
+    FRAME,
+    Branch,
+    HeldLevel,
+    NewColumns,
+    RunId,
+    Served,
+    Shown,
+    Since,
+    cursor,
+)
 from deeptracker.server.runs import Json, version
 from deeptracker.store.samples import media_type
 
@@ -72,13 +82,32 @@ def overall(request: Request, served: Served, run: RunId, since: Since = None, b
 
 
 @router.get("/classes", response_class=Response, responses=FRAME)
-def classes(request: Request, served: Served, run: RunId, since: Since = None, branch: Branch = None) -> Response:
-    """Error rate of every class at each new dump."""
+def classes(
+    request: Request,
+    served: Served,
+    room: Shown,
+    run: RunId,
+    since: Since = None,
+    branch: Branch = None,
+    level: HeldLevel = None,
+) -> Response:
+    """Error rate of every class at each new dump, or in columns."""
     with served.open(run) as it:
-        first = it.first_new_dump(since, branch)
-        error = to_bytes(it.error_rates()[:, first:], 0, 1)
-        arrays: dict[str, npt.NDArray[Any]] = {"error": error, "iterations": it.iterations[first:].astype(np.float64)}
-        return frame_response(request, encode_frame(arrays, _cursor(it, first), {"error": (0, 1)}))
+        header: Json = {}
+        if room.width is None:
+            first, end = it.first_new_dump(since, branch), len(it.iterations)
+            arrays = {"error": to_bytes(it.error_rates()[:, first:], 0, 1)}
+        else:
+            found = it.error_levels(room.width, room.first, room.end)
+            new = NewColumns.of(it, found, since, branch, level)
+            first, end = new.first, new.end
+            arrays = {"error": to_bytes(found.mean[:, new.skipped :], 0, 1)}
+            if found.level > 1:
+                arrays["highest"] = to_bytes(found.max[:, new.skipped :], 0, 1)
+            header = {"level": found.level, "from": found.first}
+        frame = arrays | {"iterations": it.iterations[first:end].astype(np.float64)}
+        scales: dict[str, tuple[float, float]] = dict.fromkeys(arrays, (0, 1))
+        return frame_response(request, encode_frame(frame, header | _cursor(it, first), scales))
 
 
 @router.get("/clusters", response_class=Response, responses=FRAME)

@@ -1,10 +1,13 @@
 """Which runs lie below the served root, and who holds each of them open?
 
-1. A run is a folder with a `run.json`; folders are searched a few levels deep, not through links. The root itself may
-   be one.
-2. A run's id is its path below the root. Ids are looked up among the runs found, so no id can reach outside.
-3. A run is opened once and kept; its lock is held while a question is answered: `Run` is for one thread at a time.
-4. It is refreshed at most every REFRESH_SECONDS, whoever asks.
+1. Which runs there are is looked up anew each time (finding.py).
+2. A run is opened once; its lock is held while a question is answered: `Run` is for one thread at a time.
+3. It is refreshed at most every REFRESH_SECONDS, whoever asks. The files of a long run are listed each time, so where
+   that takes long it is done less often, yet every LONGEST_SECONDS. Of a run that has ended only `run.json` is looked
+   at, as long as it stays the same; the files again every ENDED_SECONDS.
+4. MOST_OPENED runs stay open. Beyond that the one is closed that was asked for longest ago, unless it is being asked.
+   What the list shows of a run that is not open is kept: for SUMMARY_SECONDS, and of one that has ended until its
+   `run.json` is another.
 """
 
 from __future__ import annotations
@@ -12,9 +15,10 @@ from __future__ import annotations
 import threading
 import time
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +27,16 @@ import numpy as np
 import deeptracker
 from deeptracker.errors import DeepTrackerError, ObjectStoreError, RunNotFoundError
 from deeptracker.run import Run
+from deeptracker.schema import RunInfo
+from deeptracker.server.finding import Finder
 from deeptracker.store.blobs import Blobs
 
 REFRESH_SECONDS = 0.25
-DEEPEST_FOLDER = 4
+LONGEST_SECONDS = 1.0
+LARGEST_SHARE = 0.2
+ENDED_SECONDS = 10.0
+SUMMARY_SECONDS = 20.0
+MOST_OPENED = 8
 CURVE_POINTS = 60
 
 Json = dict[str, Any]
@@ -37,21 +47,47 @@ class ServedRuns:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._held: dict[str, _Held] = {}
+        self._finder = Finder(root)
+        self._held: OrderedDict[str, _Held] = OrderedDict()  # those looked at last are the last
+        self._summaries: dict[str, _Summary] = {}
         self._lock = threading.Lock()
 
     def ids(self) -> list[str]:
         """The ids of all runs, sorted; the root itself is ''."""
-        return sorted(_local_ids(Path(self.root)) if "://" not in self.root else _remote_ids(self.root))
+        return self._finder.ids()
 
     @contextmanager
-    def open(self, identity: str) -> Iterator[Run]:
+    def open(self, identity: str, *, is_looked_at: bool = True) -> Iterator[Run]:
         """Hold a run: refreshed, and nobody else's for as long. `RunNotFoundError` for an unknown id."""
-        held = self._hold(identity)
-        with held.lock:
-            held.refresh()
-            assert held.run is not None
-            yield held.run
+        held = self._hold(identity, is_looked_at)
+        try:
+            with held.lock:
+                held.refresh()
+                assert held.run is not None
+                yield held.run
+        finally:
+            self._let_go(held)
+
+    def looked_at(self, seconds: float) -> list[str]:
+        """The ids of the runs that somebody asked about in the last seconds, the last one first."""
+        since = time.monotonic() - seconds
+        with self._lock:
+            return [identity for identity, held in reversed(self._held.items()) if held.looked_at >= since]
+
+    def open_anew(self, identity: str) -> None:
+        """Let whoever asks next open the run again: its index has grown, and what is in there need not be in memory."""
+        with self._lock:
+            if identity in self._held:
+                self._held[identity].is_outdated = True
+                self._close(self._held[identity])
+
+    def place(self, identity: str) -> str:
+        """Folder or URL of a run."""
+        return "/".join(part for part in (self.root, identity) if part)
+
+    def name(self, identity: str) -> str:
+        """What the folder of a run is called."""
+        return identity or Path(self.root).name
 
     def state_of(self, identity: str) -> tuple[str, str | None]:
         """What changes with every change of a run, and its version: see `version`."""
@@ -60,49 +96,117 @@ class ServedRuns:
 
     def summaries(self) -> list[Json]:
         """One summary a run, the last updated first; an unreadable run says what is wrong with it."""
-        found = [self.summary(identity) for identity in self.ids()]
+        ids = self.ids()
+        found = [self.summary(identity) for identity in ids]
+        for gone in set(self._summaries) - set(ids):
+            self._summaries.pop(gone, None)
         return sorted(found, key=lambda one: str(one["updated"] or ""), reverse=True)
 
     def summary(self, identity: str) -> Json:
         """What the list shows of a run."""
+        kept = self._summaries.get(identity)
+        if kept is not None and not self._is_open(identity):
+            now = time.monotonic()
+            if now - kept.made < SUMMARY_SECONDS:
+                return kept.summary
+            if kept.info is not None and kept.info.state != "running" and kept.info == self._held[identity].info():
+                kept.made = now
+                return kept.summary
+        info = None
         try:
-            with self.open(identity) as run:
-                return self.describe(identity, run)
+            with self.open(identity, is_looked_at=False) as run:
+                info, found = run.info, self.describe(identity, run)
         except DeepTrackerError as error:
-            return {**_UNREADABLE, "id": identity, "name": self._folder(identity), "problem": str(error)}
+            found = {**_UNREADABLE, "id": identity, "name": self.name(identity), "problem": str(error)}
+        self._summaries[identity] = _Summary(found, info, time.monotonic())
+        return found
 
     def describe(self, identity: str, run: Run) -> Json:
         """The summary of a run that is held open."""
-        return {**summary(run), "id": identity, "name": run.info.name or self._folder(identity)}
+        return {**summary(run), "id": identity, "name": run.info.name or self.name(identity)}
 
-    def _folder(self, identity: str) -> str:
-        return identity or Path(self.root).name
+    def _is_open(self, identity: str) -> bool:
+        return identity in self._held and self._held[identity].run is not None
 
-    def _hold(self, identity: str) -> _Held:
+    def _hold(self, identity: str, is_looked_at: bool) -> _Held:
+        if identity not in self._held and identity not in self.ids():
+            raise RunNotFoundError(f"no run {identity!r} below {self.root}. GET /api/runs lists the runs.")
         with self._lock:
             if identity not in self._held:
-                if identity not in self.ids():
-                    raise RunNotFoundError(f"no run {identity!r} below {self.root}. GET /api/runs lists the runs.")
-                self._held[identity] = _Held("/".join(part for part in (self.root, identity) if part))
-            return self._held[identity]
+                self._held[identity] = _Held(self.place(identity))
+                self._held.move_to_end(identity, last=False)
+            held = self._held[identity]
+            if is_looked_at:
+                held.looked_at = time.monotonic()
+                self._held.move_to_end(identity)
+            held.users += 1
+            return held
+
+    def _let_go(self, held: _Held) -> None:
+        with self._lock:
+            held.users -= 1
+            opened = [one for one in self._held.values() if one.run is not None]
+            for one in opened[: max(0, len(opened) - MOST_OPENED)]:
+                self._close(one)
+
+    @staticmethod
+    def _close(held: _Held) -> None:
+        if not held.users:
+            held.run = None
+
+
+@dataclass(slots=True)
+class _Summary:
+    summary: Json
+    info: RunInfo | None
+    made: float
 
 
 class _Held:
+    """A run, open or not. `changes` counts on when it is opened again: it may not say the same any more."""
+
     def __init__(self, place: str) -> None:
         self.lock = threading.Lock()
         self.run: Run | None = None
         self.changes = 0
+        self.users = 0
+        self.looked_at = float("-inf")
+        self.is_outdated = False
         self._place = place
-        self._refreshed = -1.0
+        self._blobs: Blobs | None = None
+        self._looked = self._listed = float("-inf")
+        self._pause = REFRESH_SECONDS
+
+    def info(self) -> RunInfo | None:
+        """What `run.json` says now; None where it cannot be read."""
+        try:
+            self._blobs = self._blobs or Blobs(self._place)
+            return RunInfo.from_json(self._blobs.get("run.json"), place=self._place)
+        except (DeepTrackerError, FileNotFoundError):
+            return None
 
     def refresh(self) -> None:
+        if self.is_outdated:
+            self.run, self.is_outdated = None, False
         now = time.monotonic()
-        if self.run is not None and now - self._refreshed < REFRESH_SECONDS:
-            return
+        if self.run is not None:
+            if now - self._looked < self._pause:
+                return
+            known = self.run.info
+            if known.state != "running" and now - self._listed < ENDED_SECONDS and self.info() == known:
+                self._looked = now
+                return
+        self._list()
+        self._looked = self._listed = time.monotonic()
+
+    def _list(self) -> None:
         created = self.run and self.run.info.created
+        begun = time.monotonic()
         try:
             if self.run is not None:
                 self.changes += self.run.refresh()
+                took = time.monotonic() - begun
+                self._pause = min(max(REFRESH_SECONDS, took / LARGEST_SHARE), LONGEST_SECONDS)
             if self.run is None or self.run.info.created != created:
                 self.run = Run(self._place)  # first asked for, or recorded anew in the same place
                 self.changes += 1
@@ -111,7 +215,6 @@ class _Held:
         except DeepTrackerError:
             self.run = None
             raise
-        self._refreshed = now
 
 
 def version(run: Run) -> str | None:
@@ -156,32 +259,3 @@ _UNREADABLE: Json = {
     "state": "unreadable", "created": None, "updated": None, "dumps": 0, "iteration": -1, "classes": 0, "samples": 0,
     "layers": 0, "filters": 0, "validation_error": None, "training_error": None, "curve": [],
 }  # fmt: skip
-
-
-def _local_ids(root: Path) -> Iterator[str]:
-    pending = [(root, 0)]
-    while pending:
-        folder, depth = pending.pop()
-        if (folder / "run.json").is_file():
-            yield folder.relative_to(root).as_posix().removeprefix(".")
-        elif depth < DEEPEST_FOLDER:
-            try:
-                below = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-            except OSError:
-                continue  # a folder that may not be read holds no run that could be shown
-            pending += [(entry, depth + 1) for entry in below if entry.is_dir() and not entry.is_symlink()]
-
-
-def _remote_ids(root: str) -> list[str]:
-    """The same for an object store, one request a folder: a run's own thousands of files are never listed."""
-    blobs = Blobs(root)
-    found: list[str] = []
-    folders = [""]
-    with ThreadPoolExecutor(blobs.readers) as pool:
-        for depth in range(DEEPEST_FOLDER + 1):
-            levels = list(zip(folders, pool.map(blobs.level, folders), strict=True))
-            found += [folder for folder, level in levels if "run.json" in level.files]
-            if depth < DEEPEST_FOLDER:
-                open_levels = [one for one in levels if "run.json" not in one[1].files]
-                folders = [f"{folder}/{name}".lstrip("/") for folder, level in open_levels for name in level.folders]
-    return found

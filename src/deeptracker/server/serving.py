@@ -3,6 +3,9 @@
 1. The socket is bound before anything is printed, so the link is right even for port 0, and an occupied port is told
    at once.
 2. An address other than 127.0.0.1 gets a token, made here if none was given.
+3. While it serves, the indexes of the runs are built (indexer.py), unless that is not wanted.
+4. Where the runs cannot be looked for, that is told at once and not only to who opens the page. It serves all the same:
+   an object store may be back in a moment.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from types import FrameType
 
@@ -19,11 +23,18 @@ from fastapi import FastAPI
 from deeptracker.errors import DeepTrackerError
 from deeptracker.server.access import access_for, is_loopback
 from deeptracker.server.app import create_app
+from deeptracker.server.indexer import Indexer
 from deeptracker.server.kept import DEFAULT_BYTES
+from deeptracker.server.runs import ServedRuns
+
+Say = Callable[[str], None]
 
 
 class Server:
-    """A server that has its address, and runs when told to. `link` opens its page."""
+    """A server that has its address, and runs when told to. `link` opens its page.
+
+    What people should know is told to `say`, one line each. Without `index` no indexes are built.
+    """
 
     def __init__(
         self,
@@ -34,6 +45,8 @@ class Server:
         token: str | None,
         allowed: tuple[str, ...] = (),
         cache_bytes: int = DEFAULT_BYTES,
+        index: bool = False,
+        say: Say | None = None,
     ) -> None:
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(24)
@@ -44,12 +57,21 @@ class Server:
         self._app = create_app(root, access, cache_bytes=cache_bytes)
         config = uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=2)
         self._server = _StreamEndingServer(config, self._app)
+        self._say: Say = say or _nobody_listens
+        self._indexer = Indexer(self._app.state.served, self._say) if index else None
 
     def run(self) -> None:
         """Serve until stopped, by `stop` or Ctrl+C."""
         # scikit-learn takes over a second to import: done now, so that the first picture need not wait for it.
         threading.Thread(target=import_module, args=("sklearn.cluster",), daemon=True).start()
-        self._server.run(sockets=[self._socket])
+        threading.Thread(target=_look_for_runs, args=(self._app.state.served, self._say), daemon=True).start()
+        if self._indexer is not None:
+            self._indexer.start()
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            if self._indexer is not None:
+                self._indexer.stop()
 
     def close(self) -> None:
         """Give the address back without having run."""
@@ -59,6 +81,17 @@ class Server:
         """Ask `run` to return; streams that are open are ended."""
         self._app.state.stopping = True
         self._server.should_exit = True
+
+
+def _look_for_runs(served: ServedRuns, say: Say) -> None:
+    try:
+        served.ids()
+    except (DeepTrackerError, OSError) as error:
+        say(f"{error} The server stays, and shows the runs once it finds them.")
+
+
+def _nobody_listens(text: str) -> None:
+    pass
 
 
 class _StreamEndingServer(uvicorn.Server):

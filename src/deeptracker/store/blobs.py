@@ -1,42 +1,63 @@
 """Where do the bytes of a run lie, and how is a file made complete or absent?
 
-1. A place is a local folder or an object-store URL (`s3://`, `gs://`, `az://`), which obstore reads and writes.
-   What object stores need besides (a cache, errors in words) is in `remote.py`.
+1. A place is a local folder (`local.py`) or an object-store URL (`s3://`, `gs://`, `az://`; `remote.py`).
 2. `view` maps a local file into memory, so that of a file of many columns only the pages of the column wanted are read.
    `range` reads some bytes and no more: in an object store it is one range request.
-3. `put` on an object store is one PUT. On a local folder it is: temporary name, flush, fsync, rename, fsync of the
-   folder. (obstore's own local `put` renames too, but never fsyncs: after a power loss the file could be empty.)
+3. `put` makes a file complete or absent: one PUT, or a rename of what is on the disk already.
 4. Temporary names begin with a dot and are never listed.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, cast
 
 import pyarrow as pa
-from obstore.store import LocalStore
 
-from deeptracker.store.remote import RemoteFiles, whole_range
+from deeptracker.store.local import LocalFiles
+from deeptracker.store.remote import RemoteFiles
 
 READERS = 8
 
-MAPPED_BYTES = 1 << 16
-"""Files of fewer bytes are read whole: a process may have some 65,000 mappings, and a run has more small files."""
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
 class Blob:
-    """A file in a listing. `modified` is in UTC."""
+    """A file in a listing: its `path`.
 
-    path: str
-    size_bytes: int
-    modified: datetime
+    Size and time of a local file are asked of the system when first wanted, as that takes longer than to list it.
+    """
+
+    __slots__ = ("_status", "path")
+
+    def __init__(self, path: str, status: os.DirEntry[str] | tuple[int, datetime]) -> None:
+        self.path = path
+        self._status = status
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it is; 0 where it has been removed meanwhile."""
+        return self._known()[0]
+
+    @property
+    def modified(self) -> datetime:
+        """When it was written, in UTC; BEGINNING where it has been removed meanwhile."""
+        return self._known()[1]
+
+    def _known(self) -> tuple[int, datetime]:
+        if not isinstance(self._status, tuple):
+            try:
+                found = self._status.stat()
+                self._status = found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
+            except OSError:
+                self._status = 0, BEGINNING
+        return self._status
+
+
+ListOfBlobs = list[Blob]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +83,7 @@ class Blobs:
         is_url = "://" in text and not text.startswith("file://")
         self.place = text.removeprefix("file://").rstrip("/") or "/"
         self.local = None if is_url else Path(self.place)
-        self._remote = RemoteFiles(self.place) if is_url else None
-        self._opened: Any = None
+        self._files = RemoteFiles(self.place) if is_url else LocalFiles(Path(self.place))
 
     @property
     def readers(self) -> int:
@@ -71,10 +91,11 @@ class Blobs:
         return 1 if self.local is not None else READERS
 
     def get(self, path: str) -> bytes:
-        """All bytes of a file; FileNotFoundError if there is none."""
-        if self._remote is not None:
-            return self._remote.get(path)
-        return cast(bytes, self._folder().get(path).bytes().to_bytes())
+        """All bytes of a file; FileNotFoundError if there is none.
+
+        This and all that reads: UnreadableFileError where the system refuses, ObjectStoreError where a store does.
+        """
+        return self._files.get(path)
 
     def range(self, path: str, start: int, length: int) -> bytes:
         """`length` bytes of a file from byte `start` on, in one request; thread-safe.
@@ -84,15 +105,16 @@ class Blobs:
         """
         if start < 0 or length < 1:
             raise ValueError(f"start must be >= 0 and length >= 1. Got {start} and {length}.")
-        if self._remote is not None:
-            return self._remote.range(path, start, length)
-        with open(self._local_path(path), "rb") as file:
-            file.seek(start)
-            return whole_range(file.read(length), self.name(path), start, length, os.fstat(file.fileno()).st_size)
+        return self._files.range(path, start, length)
+
+    def expect(self, path: str, start: int, length: int) -> None:
+        """These bytes will be read soon: a hint to a local disk, which then reads several at a time."""
+        if isinstance(self._files, LocalFiles):
+            self._files.expect(path, start, length)
 
     def size(self, path: str) -> int:
         """How many bytes a file has; FileNotFoundError if there is none."""
-        return self._local_path(path).stat().st_size if self._remote is None else self._remote.size(path)
+        return self._files.size(path)
 
     def view(self, path: str) -> pa.Buffer:
         """All bytes of a file for reading some of them soon; FileNotFoundError if there is none.
@@ -100,34 +122,27 @@ class Blobs:
         The file must not be cut short in place meanwhile: touching what is gone ends the process. The files of a run
         are replaced by renaming and removed, if at all, whole: both leave what has been mapped as it was.
         """
-        if self._remote is not None:
-            return pa.py_buffer(self._remote.get(path))
-        place = self._local_path(path)
-        if place.stat().st_size < MAPPED_BYTES:
-            return pa.py_buffer(place.read_bytes())
-        try:
-            return pa.memory_map(str(place)).read_buffer()
-        except OSError:
-            return pa.py_buffer(place.read_bytes())  # there are network folders whose files cannot be mapped
+        return self._files.view(path)
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file, completely or not at all. An existing one of this name is replaced in one step."""
-        if self._remote is not None:
-            self._remote.put(path, data)
-        else:
-            _put_local(self._local_path(path), data)
+        self._files.put(path, data)
 
     def exists(self, path: str) -> bool:
         """Is there such a file?"""
-        return self._local_path(path).is_file() if self._remote is None else self._remote.exists(path)
+        return self._files.exists(path)
+
+    def changed_ns(self, folder: str) -> int | None:
+        """When a file was last added to a folder, or taken from it (ns); None where that cannot be told."""
+        return self._files.changed_ns(folder)
 
     def list_temporary(self, prefix: str = "") -> list[Blob]:
         """What killed writers left below `prefix`, and what others write now; an object store has none of ours."""
-        return [blob for blob in self._listed(prefix) if _is_temporary(blob.path)]
+        return self._listed(prefix, temporary=True)
 
     def list(self, prefix: str = "", *, after: str | None = None) -> list[Blob]:
         """Files below the folder `prefix`, sorted by path, only those after the path `after` where given."""
-        return [blob for blob in self._listed(prefix, after) if not _is_temporary(blob.path)]
+        return self._listed(prefix, after)
 
     def level(self, folder: str = "") -> Level:
         """What lies right below a folder, nothing deeper: one request, however much there is. Empty if there is none.
@@ -139,37 +154,29 @@ class Blobs:
         >>> blobs.level("log")
         Level(files=('b',), folders=('filters',))
         """
-        if self._remote is not None:
-            found = self._remote.level(folder)
-        elif self._local_path(folder).is_dir():
-            found = self._folder().list_with_delimiter(folder or None)
-        else:
-            return Level((), ())
-        paths = [meta["path"] for meta in found["objects"]]
-        return Level(_names(paths), _names(found["common_prefixes"]))
+        files, folders = self._files.level(folder)
+        return Level(_shown(files), _shown(folders))
 
     def name(self, path: str) -> str:
         """How a file is named to people."""
         return f"{self.place}/{path}"
 
-    def _listed(self, prefix: str, after: str | None = None) -> Sequence[Blob]:
-        if self._remote is None:
-            found = _walked(self._local_path(""), prefix, after)
+    def _listed(self, prefix: str, after: str | None = None, *, temporary: bool = False) -> ListOfBlobs:
+        if isinstance(self._files, LocalFiles):
+            found = [
+                Blob(before + entry.name, entry)
+                for before, entries in self._files.walk(prefix)
+                for entry in entries
+                if entry.name.startswith(".") == temporary and (after is None or before + entry.name > after)
+            ]
         else:
-            metas = self._remote.list(prefix, after)
-            found = (Blob(meta["path"], meta["size"], meta["last_modified"]) for meta in metas)
-        return sorted(found, key=lambda blob: blob.path)
-
-    def _local_path(self, path: str) -> Path:
-        assert self.local is not None
-        return self.local / path
-
-    def _folder(self) -> Any:
-        if self._opened is None:
-            if not self._local_path("").is_dir():
-                raise FileNotFoundError(f"no folder {self.place}.")
-            self._opened = LocalStore(self.local)
-        return self._opened
+            metas = self._files.list(prefix, after)
+            found = [
+                Blob(meta["path"], (meta["size"], meta["last_modified"]))
+                for meta in metas
+                if meta["path"].rsplit("/", 1)[-1].startswith(".") == temporary
+            ]
+        return sorted(found, key=attrgetter("path"))
 
 
 def read_or_none(blobs: Blobs, path: str) -> bytes | None:
@@ -180,52 +187,5 @@ def read_or_none(blobs: Blobs, path: str) -> bytes | None:
         return None
 
 
-def _walked(root: Path, prefix: str, after: str | None) -> Iterator[Blob]:
-    """The files below a folder. (obstore's own walk hands every file from thread to thread: ten times as slow.)"""
-    waiting = [prefix.strip("/")]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            entries = list(os.scandir(root / folder))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir():
-                waiting.append(path)
-            elif after is None or path > after:
-                try:
-                    status = entry.stat()
-                except FileNotFoundError:
-                    continue  # removed meanwhile
-                yield Blob(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
-
-
-def _put_local(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name != "posix":
-        return  # folders cannot be opened, so not fsynced, elsewhere
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _is_temporary(path: str) -> bool:
-    return path.rsplit("/", 1)[-1].startswith(".")
-
-
-def _names(paths: list[str]) -> tuple[str, ...]:
-    names = (path.rsplit("/", 1)[-1] for path in paths)
+def _shown(names: list[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not name.startswith(".")))

@@ -62,8 +62,21 @@ class FilterHistory:
         """float32 (dumps, filters of the layer), read-only: one of MEASURES."""
         if self._rows.holds((name,)) or not self._index.head:
             return self.measure(name)[:, layer.rows]
-        key = (name, layer.offset, layer.filters)
-        return self._rows.get(key, lambda first: self._read(first, None, [name], layer.rows)[:, 0])
+        return self._rows.get(_of(layer, name), lambda first: self._read(first, None, [name], layer.rows)[:, 0])
+
+    def rows_of(self, layer: Layer, name: str, first: int, end: int) -> Floats:
+        """float32 (end - first, filters of the layer), not to be written to: one of MEASURES at some dumps.
+
+        They are kept where they are all there are, or have to be read for all layers.
+        """
+        is_all = (first, end) == (0, len(self._log.dumps))
+        if is_all or self.holds(layer, name) or not self._index.head:
+            return self.measure_of(layer, name)[first:end]
+        return self._read(first, end, [name], layer.rows)[:, 0]
+
+    def holds(self, layer: Layer, name: str) -> bool:
+        """Is one of MEASURES kept of all filters of a layer?"""
+        return self._rows.holds((name,)) or self._rows.holds(_of(layer, name))
 
     def layer(self, layer: Layer) -> Floats:
         """float32 (dumps, measures, filters of the layer), read-only: all MEASURES, in their order."""
@@ -130,3 +143,7 @@ class FilterHistory:
         with ThreadPoolExecutor(self._readers) as pool:
             for start in range(0, len(dumps), AHEAD * self._readers):
                 yield from pool.map(read_one, dumps[start : start + AHEAD * self._readers])
+
+
+def _of(layer: Layer, name: str) -> tuple[str, int, int]:
+    return name, layer.offset, layer.filters

@@ -1,12 +1,14 @@
 """What was predicted for every sample at every dump, kept in memory or in the index, and followed?
 
-1. Rows are dumps and grow at the end. Those that the index has stay there until they are asked for (sample_rows.py);
-   of them only error rates are read at once.
+1. Rows are dumps and grow at the end. Those that the index has stay there until they are asked for (sample_rows.py,
+   correct_bits.py); of them only the errors of all samples are read at once, and those of classes when asked for.
 2. `refresh` reads the dumps that are new and not in the index, several at a time (on an object store the time goes into
    waiting), and counts the errors of every class as they come.
 3. Dumps behind the newest one with predictions are read again next time: the user's own evaluation may still hand in
    theirs.
 4. Probabilities and losses are read when first asked for.
+5. Held are at most: predicted classes and probabilities of the dumps that were asked for of all samples (2 bytes each),
+   error rates of classes (4 bytes), and a bit for each sample and dump.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy.typing as npt
 
 from deeptracker.errors import LogFileError
 from deeptracker.schema import Predictions
+from deeptracker.store.correct_bits import CorrectBits, Words
 from deeptracker.store.index_layout import BLOCK, DETAILS
 from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.listing import DumpFiles
@@ -30,8 +33,11 @@ from deeptracker.store.samples import Samples
 
 READERS = 8
 
-COUNTED = ("class_error", "error", "missing")
-"""The arrays of the index that have what is counted of every dump at once."""
+AHEAD = 4 * READERS
+"""Dumps that are read ahead of who takes them, at most."""
+
+COUNTED = ("error", "missing")
+"""The arrays of the index that have what is counted of all samples of a dump."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -50,7 +56,9 @@ class PredictionHistory:
         dtype = np.int16 if narrow else np.int32
         self._predicted = SampleRows("predicted", count, dtype, index, self._predicted_in_log)
         self._details = {name: self._detail_rows(name) for name in DETAILS}
+        self._bits = CorrectBits(samples.labels, self._predicted, index)
         self._error = np.zeros((0, samples.classes), np.float32)
+        self._has_error = np.zeros(0, bool)
         self._overall = np.zeros(0, np.float32)
         self._missing = np.zeros(0, np.int32)
         self._shown: tuple[DumpFiles, ...] = ()
@@ -65,19 +73,14 @@ class PredictionHistory:
         for rows in (self._predicted, *self._details.values()):
             rows.cut(same)
             rows.grow(len(shown))
+        self._bits.cut(same)
         self._error = _extended(self._error, len(shown), np.nan)
+        self._has_error = _extended(self._has_error, len(shown), False)
+        self._has_error[same:] = False
         self._overall = _extended(self._overall, len(shown), np.nan)
         self._missing = _extended(self._missing, len(shown), -1)
         self._shown, self.dumps = shown, len(shown)
-        stretches = self._index.stretches(same, len(shown))
-        counted = self._index.fetch(
-            [(name, block, None) for _, _, block in stretches if block is not None for name in COUNTED]
-        )
-        for first, end, block in stretches:
-            found = [None if block is None else next(counted) for _ in COUNTED]
-            if block is None or not self._take_errors(first, end, block, found):
-                for row, read in zip(range(first, end), self._read(shown[first:end]), strict=True):
-                    self._set(row, read)
+        self._take(COUNTED, (self._overall, self._missing), same, len(shown))
         recorded = np.flatnonzero(~np.isnan(self._overall[: self.dumps]))
         self.settled = int(recorded[-1]) + 1 if len(recorded) else 0
 
@@ -89,6 +92,10 @@ class PredictionHistory:
     @property
     def error_rates(self) -> Floats:
         """float32 (classes, dumps): share of the class's samples that are wrong; NaN where nothing was recorded."""
+        lacking = np.flatnonzero(~self._has_error[: self.dumps])
+        for run in np.split(lacking, np.flatnonzero(np.diff(lacking) > 1) + 1) if len(lacking) else ():
+            self._take(("class_error",), (self._error,), int(run[0]), int(run[-1]) + 1)
+        self._has_error[lacking] = True
         return self._error[: self.dumps].T
 
     @property
@@ -105,24 +112,40 @@ class PredictionHistory:
         """Predicted classes (samples chosen, dumps), -1 where missing; a single sample gives (dumps,)."""
         return self._predicted.get(rows)
 
-    def correct(self, rows: slice | None = None) -> npt.NDArray[np.bool_]:
-        """bool (samples chosen, recorded dumps), all samples where None.
+    def right(self, rows: slice) -> npt.NDArray[np.bool_]:
+        """bool (samples chosen, dumps): were they predicted correctly? False where missing."""
+        held = self._bits.held(rows, self.dumps)
+        if held is not None:
+            return held
+        chosen = self._predicted.get(rows)
+        found: npt.NDArray[np.bool_] = chosen == self._samples.labels[rows, None].astype(chosen.dtype)
+        return found
 
-        A sample that is missing at a dump keeps its value of the dump before.
+    def carried(self, right: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.bool_]:
+        """bool (samples chosen, recorded dumps): `right`, but where a sample is missing the value of the dump before.
+
+        At the first recorded dump there is none before: what is missing there was not correct.
         """
         recorded = self.recorded
-        some_missing = (self._missing[recorded] > 0).any()
-        if rows is None and not some_missing:
-            return self._all_correct(recorded)
-        rows = slice(None) if rows is None else rows
-        chosen = self._predicted.get(rows)[:, recorded]
-        correct: npt.NDArray[np.bool_] = chosen == self._samples.labels[rows, None].astype(chosen.dtype)
-        if some_missing:
-            for place in np.flatnonzero((chosen < 0).any(axis=0)):
-                if place > 0:
-                    missing = chosen[:, place] < 0
-                    correct[missing, place] = correct[missing, place - 1]
-        return correct
+        carried = right if len(recorded) == self.dumps else right[:, recorded]
+        if (self._missing[recorded] > 0).any():
+            carried, missing = carried.copy(), self._predicted.get(rows)[:, recorded] < 0
+            for place in np.flatnonzero(missing[:, 1:].any(axis=0)) + 1:
+                carried[missing[:, place], place] = carried[missing[:, place], place - 1]
+        return carried
+
+    def correct(self, rows: slice) -> npt.NDArray[np.bool_]:
+        """bool (samples chosen, recorded dumps): `right` and `carried`."""
+        return self.carried(self.right(rows), rows)
+
+    def correct_words(self) -> Words | None:
+        """uint64 (blocks, samples): `right` of all samples, bit i of [b, s] being dump 64 b + i. Not to be written to.
+
+        None where `carried` is something else: where a dump has no predictions, or a sample is missing at one.
+        """
+        if self._missing[: self.dumps].any():  # -1 where a dump has no predictions
+            return None
+        return self._bits.words(self.dumps)
 
     def detail(self, name: str, rows: slice | int) -> npt.NDArray[np.float16]:
         """`probability` or `loss`, float16 (samples chosen, dumps), NaN where missing; one sample gives (dumps,)."""
@@ -136,24 +159,6 @@ class PredictionHistory:
         out[:, self.recorded] = values
         return out
 
-    def _all_correct(self, recorded: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-        """bool (samples, recorded dumps) where none is missing: 64 dumps are 8 bytes in the index."""
-        labels = self._samples.labels
-        correct = np.empty((len(labels), self.dumps), bool)
-        stretches = self._index.stretches(0, self.dumps)
-        read = self._index.fetch([("correct", block, None) for _, _, block in stretches if block is not None])
-        for first, end, block in stretches:
-            words = None if block is None else next(read)
-            if words is None:
-                chosen = self._predicted.dumps_of(first, end)
-                correct[:, first:end] = (chosen == labels.astype(chosen.dtype)).T
-            else:
-                skipped = first - (block or 0) * BLOCK
-                by_sample = np.ascontiguousarray(words[0], "<u8").view(np.uint8).reshape(len(labels), 8)
-                bits = np.unpackbits(by_sample, axis=1, bitorder="little").view(bool)
-                correct[:, first:end] = bits[:, skipped : skipped + end - first]
-        return correct if len(recorded) == self.dumps else np.ascontiguousarray(correct[:, recorded])
-
     def _detail_rows(self, name: str) -> SampleRows:
         def from_log(first: int, end: int) -> Iterator[npt.NDArray[Any] | float]:
             for read in self._read(self._shown[first:end]):
@@ -166,9 +171,29 @@ class PredictionHistory:
         for read in self._read(self._shown[first:end]):
             yield -1 if read is None else read.predicted
 
+    def _take(self, names: Sequence[str], rows: Sequence[npt.NDArray[Any]], first: int, end: int) -> None:
+        """Take what is counted at some dumps from the index; where it cannot be read, all of it from the log."""
+        stretches = self._index.stretches(first, end)
+        read = self._index.fetch(
+            [(name, block, None) for _, _, block in stretches if block is not None for name in names]
+        )
+        for start, stop, block in stretches:
+            found = [None if block is None else next(read) for _ in names]
+            for into, values in zip(rows, found, strict=True):
+                if values is not None and block is not None:
+                    of_dumps = values[start - block * BLOCK : stop - block * BLOCK]
+                    into[start:stop] = of_dumps.reshape(stop - start, *into.shape[1:])
+            if any(values is None for values in found):
+                for row, given in zip(range(start, stop), self._read(self._shown[start:stop]), strict=True):
+                    self._set(row, given)
+
     def _read(self, dumps: Sequence[DumpFiles]) -> Iterator[Predictions | None]:
+        if len(dumps) < 2:
+            yield from map(self._read_one, dumps)
+            return
         with ThreadPoolExecutor(READERS) as pool:
-            yield from pool.map(self._read_one, dumps)
+            for start in range(0, len(dumps), AHEAD):
+                yield from pool.map(self._read_one, dumps[start : start + AHEAD])
 
     def _read_one(self, dump: DumpFiles) -> Predictions | None:
         if "predictions" not in dump.paths:
@@ -178,16 +203,8 @@ class PredictionHistory:
         except LogFileError:
             return None  # the log has noted it among its problems
 
-    def _take_errors(self, first: int, end: int, block: int, found: Sequence[npt.NDArray[Any] | None]) -> bool:
-        """Take what the index has COUNTED at some dumps of a block; False where it cannot be read."""
-        chosen = slice(first - block * BLOCK, end - block * BLOCK)
-        for values, rows in zip(found, (self._error, self._overall, self._missing), strict=True):
-            if values is None:
-                return False
-            rows[first:end] = values[chosen].reshape(end - first, *rows.shape[1:])
-        return True
-
     def _set(self, row: int, read: Predictions | None) -> None:
+        self._has_error[row] = True
         if read is None:
             self._predicted.set(row, -1)
             self._error[row], self._overall[row], self._missing[row] = np.nan, np.nan, -1

@@ -2,23 +2,28 @@
 
 1. `index/zarr.json` says which group is current, and which dumps are in it. The index counts as far as these are the
    first that the log shows: iteration, branch and files of each.
-2. A shard's own index is read once and kept; columns of a block are then one range of bytes. Several blocks are read
-   at a time: from an object store, and from a disk that has not read them lately, the time goes into waiting.
+2. A shard's own index is read once and kept (16 bytes a chunk, 1.6 MB for all of the paper's run); columns of a block
+   are then one range of bytes. From an object store several are read at a time. A local disk is told of all of them
+   first and then asked for one after the other: threads would take longer, and more memory.
 3. What is missing, cut short or fails its checksum is None, and noted among the log's problems: who asked takes these
-   dumps from the log. An index of another version, network or set of samples is as good as none.
+   dumps from the log. It is tried again once in RETRY_SECONDS, as it may have been repaired.
+4. An index of another version, network or set of samples is as good as none.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from deeptracker.errors import LogFileError
+from deeptracker.errors import LogFileError, UnreadableFileError
 from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.index_layout import (
     BLOCK,
@@ -38,15 +43,26 @@ from deeptracker.store.shards import (
     decode_columns_of,
     decode_index,
     index_bytes,
+    place_of,
     range_of,
     shard_bytes,
 )
 
-READERS = 8
 AHEAD = 64
+"""So much that was asked for is read, or told to the disk, ahead of who takes it."""
+
+RETRY_SECONDS = 60.0
 
 Wanted = tuple[str, int, slice | None]
 """An array, a block, and some of its columns (None: all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Damaged:
+    """A shard of which these columns could not be read."""
+
+    path: str
+    chosen: slice
 
 
 class IndexReader:
@@ -64,7 +80,8 @@ class IndexReader:
         self._arrays: dict[str, IndexArray] = {}
         self._head = 0
         self._indexes: dict[str, ChunkIndex] = {}
-        self._damaged: set[tuple[str, int]] = set()
+        self._damaged: dict[tuple[str, int], _Damaged] = {}
+        self._tried_again = 0.0
 
     @property
     def head(self) -> int:
@@ -72,23 +89,30 @@ class IndexReader:
         self._look()
         return self._head
 
-    def covers(self, block: int) -> bool:
-        """Is the block in the index, whole or as far as the run goes?"""
+    def covers(self, block: int, dumps: int = BLOCK) -> bool:
+        """Is the block in the index, whole or as far as the run goes? A wide one, of WIDE dumps, is there whole."""
         published = self._current()
-        return published is not None and block in published.blocks and block * BLOCK < self._head
+        if published is None:
+            return False
+        if dumps == BLOCK:
+            return block in published.blocks and block * BLOCK < self._head
+        return block in published.wide and (block + 1) * dumps <= self._head
 
-    def stretches(self, first: int, end: int) -> list[tuple[int, int, int | None]]:
+    def stretches(self, first: int, end: int, dumps: int = BLOCK) -> list[tuple[int, int, int | None]]:
         """The dumps from `first` to before `end` in pieces: first, end, and the block where the index has it, or None.
 
         Dumps that the index lacks are one piece as long as they are neighbours.
         """
         self._look()
+        if self._damaged and time.monotonic() - self._tried_again >= RETRY_SECONDS:
+            self._tried_again = time.monotonic()
+            self._try_again()
         found: list[tuple[int, int, int | None]] = []
         at = first
         while at < end:
-            block = at // BLOCK
-            is_there = at < self._head and self.covers(block)
-            upto = min(end, (block + 1) * BLOCK, self._head if is_there else end)
+            block = at // dumps
+            is_there = at < self._head and self.covers(block, dumps)
+            upto = min(end, (block + 1) * dumps, self._head if is_there else end)
             if not is_there and found and found[-1][2] is None:
                 at_before, _, _ = found.pop()
                 found.append((at_before, upto, None))
@@ -102,42 +126,72 @@ class IndexReader:
 
         Rows are those of the block's dumps that the log shows, too; for `correct`, the one of all its dumps.
         """
-        array = self._arrays.get(name) if self.covers(block) else None
-        if array is None or (name, block) in self._damaged:
+        asked = self._asked(name, block, columns)
+        if asked is None:
             return None
-        assert self._published is not None
-        start, stop = (0, array.columns) if columns is None else (columns.start, columns.stop)
-        path = array.shard_path(self._published.group, block)
+        array, path, chosen = asked
         try:
-            found = self._read(array, path, start, stop)
+            found = self._read(array, path, chosen)
         except (FileNotFoundError, LogFileError, DamagedShardError) as error:
             self._note(path, error)
-            self._damaged.add((name, block))
+            if not self._damaged:
+                self._tried_again = time.monotonic()
+            self._damaged[name, block] = _Damaged(path, chosen)
+            self._indexes.pop(path, None)
             return None
-        rows = -(-(self._head - block * BLOCK) // array.dumps_per_row)
-        return found[: min(array.rows, rows)]
+        return found[: min(array.rows, array.rows_of(self._head - block * array.dumps_per_shard))]
 
     def fetch(self, wanted: Sequence[Wanted]) -> Iterator[npt.NDArray[Any] | None]:
         """What `read` gives for each of these, in their order, several at a time and a little ahead of who asks."""
         if len(wanted) < 2:
             yield from (self.read(*one) for one in wanted)
-            return
-        with ThreadPoolExecutor(READERS) as pool:
+        elif self._blobs.readers > 1:
+            with ThreadPoolExecutor(self._blobs.readers) as pool:
+                for start in range(0, len(wanted), AHEAD):
+                    yield from pool.map(lambda one: self.read(*one), wanted[start : start + AHEAD])
+        else:
             for start in range(0, len(wanted), AHEAD):
-                yield from pool.map(lambda one: self.read(*one), wanted[start : start + AHEAD])
+                self._expect(wanted[start : start + AHEAD])
+                yield from (self.read(*one) for one in wanted[start : start + AHEAD])
 
-    def _read(self, array: IndexArray, path: str, start: int, stop: int) -> npt.NDArray[Any]:
-        if stop <= start:
+    def _asked(self, name: str, block: int, columns: slice | None) -> tuple[IndexArray, str, slice] | None:
+        """The array, the path of the block's shard, and the columns asked for; None where the index lacks them."""
+        self._look()
+        array = self._arrays.get(name)
+        if array is None or not self.covers(block, array.dumps_per_shard) or (name, block) in self._damaged:
+            return None
+        assert self._published is not None
+        chosen = slice(0, array.columns) if columns is None else slice(columns.start, columns.stop)
+        return array, array.shard_path(self._published.group, block), chosen
+
+    def _expect(self, wanted: Sequence[Wanted]) -> None:
+        """Tell the disk what is going to be read; what lies where is known of compressed chunks only afterwards."""
+        asked = [one for one in (self._asked(*one) for one in wanted) if one is not None and one[2].stop > one[2].start]
+        for array, path, chosen in asked:
+            if path not in self._indexes and not array.has_one_plain_chunk:
+                self._blobs.expect(path, 0, index_bytes(array))
+            if not array.is_compressed:
+                self._blobs.expect(path, *place_of(array, *_chunks(array, chosen)))
+        for array, path, chosen in asked:
+            if array.is_compressed:
+                with suppress(FileNotFoundError, LogFileError, DamagedShardError):
+                    self._blobs.expect(path, *range_of(self._index_of(array, path), *_chunks(array, chosen)))
+
+    def _read(self, array: IndexArray, path: str, chosen: slice) -> npt.NDArray[Any]:
+        if chosen.stop <= chosen.start:
             return np.zeros((array.rows, 0), array.dtype)
         if array.has_one_plain_chunk:  # its place is known: index and chunk are one request
             data = self._blobs.range(path, 0, shard_bytes(array))
             index, data = decode_index(array, data[: index_bytes(array)]), data[index_bytes(array) :]
-            return decode_columns_of(array, index, data, start, stop)
+        else:
+            index = self._index_of(array, path)
+            data = self._blobs.range(path, *range_of(index, *_chunks(array, chosen)))
+        return decode_columns_of(array, index, data, chosen.start, chosen.stop)
+
+    def _index_of(self, array: IndexArray, path: str) -> ChunkIndex:
         if path not in self._indexes:
             self._indexes[path] = decode_index(array, self._blobs.range(path, 0, index_bytes(array)))
-        index = self._indexes[path]
-        data = self._blobs.range(path, *range_of(index, start // array.width, -(-stop // array.width)))
-        return decode_columns_of(array, index, data, start, stop)
+        return self._indexes[path]
 
     def _note(self, path: str, error: Exception) -> None:
         missing = isinstance(error, FileNotFoundError)
@@ -162,19 +216,42 @@ class IndexReader:
             self._open()
         self._head = 0 if self._published is None else self._same(self._published, shown)
 
+    def _try_again(self) -> None:
+        """Read what could not be read; the first that still cannot be ends this, and is the last next time."""
+        for (name, block), damaged in list(self._damaged.items()):
+            del self._damaged[name, block]
+            if self.read(name, block, damaged.chosen) is None:
+                return
+            self._log.forget_problem(damaged.path)
+
     def _open(self) -> None:
-        data = read_or_none(self._blobs, ROOT)
+        try:
+            data = read_or_none(self._blobs, ROOT)
+            self._log.forget_problem(ROOT)
+        except UnreadableFileError as error:
+            self._log.note_problem(ROOT, str(error))
+            data = None
         found = None if data is None else Published.from_json(data)
         if found == self._published:
             return
-        if found is not None and found.group.split("-")[0] != content_name(self._log.network_crc32, self.samples):
+        if found is not None and found.group.split("-")[0] != self._content_name():
             found = None
         self._published = found
         self._arrays = {} if found is None else index_arrays(self._log.network, self.samples)
         self._indexes.clear()
+        for damaged in self._damaged.values():
+            self._log.forget_problem(damaged.path)
         self._damaged.clear()
+
+    def _content_name(self) -> str:
+        return content_name(self._log.info.created, self._log.network_crc32, self.samples)
 
     @staticmethod
     def _same(published: Published, shown: tuple[DumpFiles, ...]) -> int:
         pairs = zip(published.dumps, shown, strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == dump_identity(pair[1]), pairs))
+
+
+def _chunks(array: IndexArray, chosen: slice) -> tuple[int, int]:
+    """The first of the inner chunks that hold some columns, and the one behind the last."""
+    return chosen.start // array.width, -(-chosen.stop // array.width)

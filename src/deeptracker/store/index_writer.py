@@ -1,19 +1,20 @@
 """How are blocks added to the index of a run, so that no reader ever sees a part of one?
 
-1. The shards of a block are written, each completely or not at all. They lie in a group that is named after the run's
-   network, samples and branches, so builders that know different things of a run never write to the same name; those
-   that know the same write the same bytes.
+1. The shards of a block are written, each completely or not at all. They lie in a group that is named after the run,
+   its network, samples and branches, so builders that know different things of a run never write to the same name;
+   those that know the same write the same bytes.
 2. Then the metadata are replaced: of the arrays, of their group, and last `index/zarr.json`, in one step. Until then
    the block does not count.
 3. What was published stays as it is. Where training was resumed, another group is begun, and blocks of dumps that are
    still shown are copied from the one before.
+4. A wide block is made from its blocks once these are written, and published in the same way.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import takewhile
 from typing import Any
 
@@ -21,11 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.errors import LogFileError
-from deeptracker.schema import MEASURES, NODE_MEASURES, Network
+from deeptracker.schema import NODE_MEASURES, Network
 from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.index_layout import (
     BLOCK,
+    EXTREMES,
     ROOT,
+    WIDE,
     IndexArray,
     Published,
     ZarrJson,
@@ -37,20 +40,30 @@ from deeptracker.store.index_layout import (
 )
 from deeptracker.store.log import LogReader
 from deeptracker.store.samples import Samples
-from deeptracker.store.shards import DamagedShardError, check_shard, encode_shard
+from deeptracker.store.shards import DamagedShardError, decode_shard, encode_shard
 
 Identity = tuple[int, int, int]
+Arrays = Mapping[str, IndexArray]
+Rows = npt.NDArray[Any]
+
+NOT_WHOLE = (FileNotFoundError, LogFileError, DamagedShardError)
+"""What is raised of a shard, or a file of the log, that is not there or not whole."""
 
 
 class IndexWriter:
-    """The index of a run as a builder sees it: which dumps belong into it, which group, what is there already."""
+    """The index of a run as a builder sees it: which dumps belong into it, which group, what is there already.
+
+    `arrays` have a shard a block, `level_arrays` a shard a wide block.
+    """
 
     def __init__(self, blobs: Blobs, log: LogReader, samples: Samples | None, dumps: int) -> None:
         self._blobs = blobs
         self._network = log.network
-        self.arrays = index_arrays(log.network, samples)
+        every = index_arrays(log.network, samples)
+        self.arrays: Arrays = {name: array for name, array in every.items() if not array.is_of_levels}
+        self.level_arrays: Arrays = {name: array for name, array in every.items() if array.is_of_levels}
         self.dumps = tuple(dump_identity(dump) for dump in log.dumps[:dumps])
-        content = content_name(log.network_crc32, samples)
+        content = content_name(log.info.created, log.network_crc32, samples)
         group = group_name(content, [branch.start for branch in log.info.branches])
         before = self._read()
         self.group, self._before = _continued(before, content, group, self.dumps)
@@ -58,22 +71,52 @@ class IndexWriter:
         self._former = before if is_other else None
 
     @property
+    def has_begun(self) -> bool:
+        """Is anything published of this group?"""
+        return self._before is not None
+
+    @property
     def blocks(self) -> range:
         """Numbers of all blocks that belong into the index."""
         return range(-(-len(self.dumps) // BLOCK))
 
-    def missing(self) -> list[int]:
-        """The blocks that are not published, or not whole: each shard of the others is read."""
-        return [block for block in self.blocks if not self._is_whole(block)]
+    @property
+    def wide(self) -> range:
+        """Numbers of all wide blocks that belong into it."""
+        return range(len(self.dumps) // WIDE if self.level_arrays else 0)
 
-    def write(self, block: int, rows: Mapping[str, npt.NDArray[Any]]) -> int:
-        """Write the shards of a block, (rows, *shape) for each array; how many bytes that were."""
-        size_bytes = 0
-        for name, array in self.arrays.items():
-            data = encode_shard(array, rows[name])
-            self._blobs.put(array.shard_path(self.group, block), data)
-            size_bytes += len(data)
-        return size_bytes
+    def missing(self, *, check_published: bool = True) -> list[int]:
+        """The blocks that are not published, or, where each shard of the others is to be read, not whole."""
+        published = [block for block in self.blocks if self._is_published(block)]
+        whole = {block for block in published if not check_published or self._is_whole(self.arrays, block)}
+        return [block for block in self.blocks if block not in whole]
+
+    def missing_wide(self, *, check_published: bool = True) -> list[int]:
+        """The same of wide blocks; where all the blocks are there that they are made from, they can be written."""
+        published = frozenset[int]() if self._before is None else self._before.wide
+        whole = {
+            number
+            for number in self.wide
+            if number in published and (not check_published or self._is_whole(self.level_arrays, number))
+        }
+        return [number for number in self.wide if number not in whole]
+
+    def write(self, block: int, rows: Mapping[str, Rows]) -> int:
+        """Write the shards of a block, (rows, *shape) for each of `arrays`; how many bytes that were."""
+        return sum(self._put_shard(array, block, rows[name]) for name, array in self.arrays.items())
+
+    def write_wide(self, number: int, rows: Iterable[tuple[str, Rows]]) -> int:
+        """Write the shards of a wide block: each of `level_arrays` by its name, (rows, *shape); the bytes.
+
+        Of extremes (rows, 2, *shape).
+        """
+        return sum(self._put_shard(self.level_arrays[name], number, values) for name, values in rows)
+
+    def read(self, name: str, block: int) -> Rows:
+        """(rows, *shape): one of `arrays` at a block that is written; an error of NOT_WHOLE where it cannot be read."""
+        array = self.arrays[name]
+        found = decode_shard(array, self._blobs.get(array.shard_path(self.group, block)))
+        return found.reshape(-1, *array.shape)
 
     def copy(self, block: int) -> int | None:
         """Write the shards of a block as the group before has them; the bytes written, None where it cannot be."""
@@ -86,49 +129,70 @@ class IndexWriter:
                 name: self._blobs.get(array.shard_path(former.group, block)) for name, array in self.arrays.items()
             }
             for name, data in shards.items():
-                check_shard(self.arrays[name], data)
-        except (FileNotFoundError, LogFileError, DamagedShardError):
+                decode_shard(self.arrays[name], data)
+        except NOT_WHOLE:
             return None
         for name, data in shards.items():
             self._blobs.put(self.arrays[name].shard_path(self.group, block), data)
         return sum(map(len, shards.values()))
 
-    def publish(self, blocks: set[int], *, labels: ZarrJson, in_full: bool) -> None:
+    def publish(self, blocks: Collection[int], wide: Collection[int], *, labels: ZarrJson, in_full: bool) -> None:
         """Let these blocks count besides those that are published; dumps up to the last of them are in the index.
 
-        `in_full` replaces the metadata of every array and of the group as well, for who opens these by themselves.
+        `in_full` looks at the metadata of every array and of the group as well, for who opens these by themselves, and
+        replaces those that are not as they ought to be.
         """
         now = self._read()
         ours = now if now is not None and now.group == self.group else self._before
-        whole = frozenset(blocks | (set() if ours is None else set(ours.blocks)))
+        whole, all_wide = frozenset(blocks), frozenset(wide)
+        if ours is not None:
+            whole, all_wide = whole | ours.blocks, all_wide | ours.wide
         known = max((min((block + 1) * BLOCK, len(self.dumps)) for block in whole), default=0)
-        published = Published(self.group, self.dumps[:known], whole)
-        if ours is not None and len(ours.dumps) > known:
-            published = Published(self.group, ours.dumps, whole)  # another builder knew more of the run
-        described = [(array, _attributes(array, self._network, labels)) for array in self.arrays.values()]
-        below = {array.name: array.zarr_json(len(published.dumps), attributes) for array, attributes in described}
+        # Where another builder knew more of the run, that stays.
+        dumps = ours.dumps if ours is not None and len(ours.dumps) > known else self.dumps[:known]
+        published = Published(self.group, dumps, whole, all_wide)
+        arrays = {**self.arrays, **(self.level_arrays if all_wide else {})}
+        below = {
+            name: array.zarr_json(published.dumps_of(array), _attributes(array, self._network, labels))
+            for name, array in arrays.items()
+        }
         if in_full:
             for name, document in below.items():
                 self._put(f"{self.group}/{name}", document)
             self._put(self.group, group_json(labels, below))
-        self._blobs.put(ROOT, published.to_json(described, labels))
+        self._put_other(ROOT, published.to_json(below, labels))
+
+    def _put_shard(self, array: IndexArray, number: int, rows: Rows) -> int:
+        data = encode_shard(array, rows.reshape(-1, *array.shape))
+        self._blobs.put(array.shard_path(self.group, number), data)
+        return len(data)
 
     def _put(self, node: str, document: ZarrJson) -> None:
-        self._blobs.put(f"index/{node}/zarr.json", json.dumps(document).encode())
+        self._put_other(f"index/{node}/zarr.json", json.dumps(document).encode())
+
+    def _put_other(self, path: str, data: bytes) -> None:
+        """Write a file of metadata that is not there as it ought to be."""
+        try:
+            is_there = read_or_none(self._blobs, path) == data
+        except LogFileError:
+            is_there = False  # the system refuses to read it; whether it may be replaced is another question
+        if not is_there:
+            self._blobs.put(path, data)
 
     def _read(self) -> Published | None:
         data = read_or_none(self._blobs, ROOT)
         return None if data is None else Published.from_json(data)
 
-    def _is_whole(self, block: int) -> bool:
+    def _is_published(self, block: int) -> bool:
         if self._before is None or block not in self._before.blocks:
             return False
-        if min((block + 1) * BLOCK, len(self.dumps)) > len(self._before.dumps):
-            return False
+        return min((block + 1) * BLOCK, len(self.dumps)) <= len(self._before.dumps)
+
+    def _is_whole(self, arrays: Arrays, number: int) -> bool:
         try:
-            for array in self.arrays.values():
-                check_shard(array, self._blobs.get(array.shard_path(self.group, block)))
-        except (FileNotFoundError, LogFileError, DamagedShardError):
+            for array in arrays.values():
+                decode_shard(array, self._blobs.get(array.shard_path(self.group, number)))
+        except NOT_WHOLE:
             return False
         return True
 
@@ -156,13 +220,20 @@ def _continued(
     return f"{group}-from{block}-{zlib.crc32(text.encode()):08x}", None
 
 
+def blocks_of(number: int) -> range:
+    """The blocks of a wide block."""
+    return range(number * WIDE // BLOCK, (number + 1) * WIDE // BLOCK)
+
+
 def _attributes(array: IndexArray, network: Network | None, labels: ZarrJson) -> ZarrJson:
     """What tells the places along the dimensions of an array."""
+    found: ZarrJson = {"extremes": list(EXTREMES)} if array.has_extremes else {}
     if array.dimensions == ("node_measure", "node"):
-        return {"node_measures": list(NODE_MEASURES), "nodes": labels["nodes"]}
-    if array.name in MEASURES and network is not None:
-        return {"layers": [layer.name for layer in network.layers], "offsets": [x.offset for x in network.layers]}
-    return {}
+        return found | {"node_measures": list(NODE_MEASURES), "nodes": labels["nodes"]}
+    if array.dimensions == ("filter",) and network is not None:
+        layers = network.layers
+        return found | {"layers": [layer.name for layer in layers], "offsets": [layer.offset for layer in layers]}
+    return found
 
 
 def packed(correct: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:

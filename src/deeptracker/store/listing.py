@@ -6,23 +6,29 @@
    was resumed the listing begins anew: the new branch may write before the newest dump that was known.
 3. Of every branch the dumps up to where the next one begins are shown, and of two at one iteration the later branch's.
    The newest dump is shown once it is complete.
+4. Sizes and times are asked for when somebody wants to know them: that takes longer than all of this.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from deeptracker.errors import UnreadableFileError
 from deeptracker.schema import Branch
-from deeptracker.store.blobs import Blob, Blobs
+from deeptracker.store.blobs import BEGINNING, Blob, Blobs
 
 KINDS = ("predictions", "layers", "kernels", "filters")
 """Kinds of files that a dump may have, in the order in which they are written."""
 
-_DUMP = re.compile("log/(" + "|".join(KINDS) + r")/(\d{12})(?:\.branch(\d{3}))?(?:\.rank(\d{3}))?\.arrow")
+_DUMP = {kind: re.compile(rf"log/{kind}/(\d{{12}})(?:\.branch(\d{{3}}))?(?:\.rank\d{{3}})?\.arrow") for kind in KINDS}
 _SCALARS = re.compile(r"log/scalars/(\d{12})-(\d{12})(?:\.branch(\d{3}))?\.arrow")
+
+SETTLED_NS = 2_000_000_000
+"""A folder that changed less than two seconds before it was listed may change again without its time telling so."""
 
 DumpKey = tuple[int, int]
 """Iteration and branch."""
@@ -38,7 +44,10 @@ class DumpFiles:
 
 
 class Listing:
-    """The files seen so far: `dumps` by key and kind, `scalars` with first iteration and branch, `foreign` ones."""
+    """The files seen so far: `dumps` by key and kind, `scalars` with first iteration and branch.
+
+    `foreign` are paths that have no name of a log's, `unreadable` what is wrong with folders that cannot be listed.
+    """
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
@@ -48,40 +57,48 @@ class Listing:
     @property
     def size_bytes(self) -> int:
         """Bytes of all files seen."""
-        return sum(self._sizes.values())
+        self._measure()
+        return self._size_bytes
+
+    @property
+    def modified(self) -> datetime:
+        """When the newest of them was written, in UTC."""
+        self._measure()
+        return self._modified
 
     @property
     def files(self) -> int:
         """How many files were seen."""
-        return len(self._sizes)
+        return len(self._seen)
 
     def update(self, branches: tuple[Branch, ...]) -> None:
         """Look for new files of a run that has these branches."""
         if branches != self._branches:
             self._branches = branches
             self._begin()
+        self.unreadable.clear()
         for kind in KINDS:
             # From the newest dump that has this kind on: an evaluation may hand in its predictions after later dumps.
-            newest = max((key[0] for key in self._complete if kind in self.dumps[key]), default=None)
+            newest = self._newest.get(kind)
             prefix = f"log/{kind}/"
-            for blob in self._blobs.list(prefix, after=None if newest is None else f"{prefix}{newest:012d}"):
-                self._add_dump_file(blob)
+            self._add_dump_files(kind, self._new(prefix, None if newest is None else f"{prefix}{newest:012d}"))
         # Files of the branches before may have later names than those that the newest branch is going to write.
         newest_branch = len(branches) - 1
         written = (path for path, (_, branch) in self.scalars.items() if branch == newest_branch)
-        for blob in self._blobs.list("log/scalars/", after=max(written, default=None)):
-            self._add_scalars_file(blob)
+        self._add_scalars_files(self._new("log/scalars/", max(written, default=None)))
 
     def shown(self, is_complete: Callable[[DumpKey], bool]) -> tuple[DumpFiles, ...]:
         """The dumps to show, by iteration; `is_complete` is asked for those that may be the newest."""
-        kept = sorted(key for key in self.dumps if key[0] <= self.end_of(key[1]))
+        ends = [self.end_of(branch) for branch in range(len(self._branches))]
+        kept = sorted(key for key in self.dumps if key[1] < len(ends) and key[0] <= ends[key[1]])
         newest = kept[-1][0] if kept else 0
         whole = (key for key in kept if key[0] < newest or key in self._complete or is_complete(key))
         keys = sorted(dict(whole).items())
+        for key in set(keys) - self._complete:
+            for kind in self.dumps[key]:
+                self._newest[kind] = max(self._newest.get(kind, 0), key[0])
         self._complete.update(keys)
-        return tuple(
-            DumpFiles(*key, {kind: tuple(sorted(paths)) for kind, paths in self.dumps[key].items()}) for key in keys
-        )
+        return tuple(self._files_of(key) for key in keys)
 
     def end_of(self, branch: int) -> float:
         """The last iteration that is shown of a branch; of one that run.json does not know yet, none."""
@@ -90,31 +107,72 @@ class Listing:
         return min((later.start for later in self._branches[branch + 1 :]), default=float("inf"))
 
     def _begin(self) -> None:
-        self.dumps: dict[DumpKey, dict[str, list[str]]] = {}
+        self.dumps: dict[DumpKey, dict[str, tuple[str, ...]]] = {}
         self.scalars: dict[str, DumpKey] = {}
         self.foreign: set[str] = set()
-        self.modified = datetime.min.replace(tzinfo=UTC)
-        self._sizes: dict[str, int] = {}
+        self.unreadable: dict[str, str] = {}
         self._complete: set[DumpKey] = set()
+        self._newest: dict[str, int] = {}
+        self._listed: dict[str, int] = {}
+        self._made: dict[DumpKey, DumpFiles] = {}
+        self._seen: set[str] = set()
+        self._unmeasured: list[Blob] = []
+        self._size_bytes = 0
+        self._modified = BEGINNING
 
-    def _add_dump_file(self, blob: Blob) -> None:
-        match = _DUMP.fullmatch(blob.path)
-        if match is None:
-            self.foreign.add(blob.path)
-            return
-        paths = self.dumps.setdefault((int(match[2]), int(match[3] or 0)), {}).setdefault(match[1], [])
-        if blob.path not in paths:
-            paths.append(blob.path)
-        self._seen(blob)
+    def _new(self, prefix: str, after: str | None) -> list[Blob]:
+        """The files below a folder that were not seen before. A folder that has not changed is not listed again."""
+        changed = self._blobs.changed_ns(prefix)
+        if changed is not None and changed == self._listed.get(prefix):
+            return []
+        began = time.time_ns()
+        try:
+            found = [blob for blob in self._blobs.list(prefix, after=after) if blob.path not in self._seen]
+        except UnreadableFileError as error:
+            self.unreadable[prefix] = str(error)
+            return []
+        if changed is not None and began - changed > SETTLED_NS:
+            self._listed[prefix] = changed
+        return found
 
-    def _add_scalars_file(self, blob: Blob) -> None:
-        match = _SCALARS.fullmatch(blob.path)
-        if match is None:
-            self.foreign.add(blob.path)
-            return
-        self.scalars[blob.path] = int(match[1]), int(match[3] or 0)
-        self._seen(blob)
+    def _add_dump_files(self, kind: str, found: list[Blob]) -> None:
+        pattern = _DUMP[kind]
+        for blob in found:
+            path = blob.path
+            match = pattern.fullmatch(path)
+            if match is None:
+                self.foreign.add(path)
+                continue
+            iteration, branch = match.groups("0")
+            key = int(iteration), int(branch)
+            files = self.dumps.get(key)
+            if files is None:
+                self.dumps[key] = files = {}
+            elif key in self._made:
+                del self._made[key]
+            if key in self._complete:
+                self._newest[kind] = max(self._newest.get(kind, 0), key[0])
+            files[kind] = tuple(sorted((*files[kind], path))) if kind in files else (path,)
+            self._seen.add(path)
+            self._unmeasured.append(blob)
 
-    def _seen(self, blob: Blob) -> None:
-        self._sizes[blob.path] = blob.size_bytes
-        self.modified = max(self.modified, blob.modified)
+    def _add_scalars_files(self, found: list[Blob]) -> None:
+        for blob in found:
+            match = _SCALARS.fullmatch(blob.path)
+            if match is None:
+                self.foreign.add(blob.path)
+                continue
+            self.scalars[blob.path] = int(match[1]), int(match[3] or 0)
+            self._seen.add(blob.path)
+            self._unmeasured.append(blob)
+
+    def _files_of(self, key: DumpKey) -> DumpFiles:
+        if key not in self._made:
+            self._made[key] = DumpFiles(*key, self.dumps[key].copy())
+        return self._made[key]
+
+    def _measure(self) -> None:
+        for blob in self._unmeasured:
+            self._size_bytes += blob.size_bytes
+            self._modified = max(self._modified, blob.modified)
+        self._unmeasured.clear()

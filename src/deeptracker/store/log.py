@@ -30,6 +30,7 @@ from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.columns import Columns, decode_columns, encode_columns, numbers
 from deeptracker.store.kernels import kernels_in, written_kernels
 from deeptracker.store.listing import DumpFiles, Listing
+from deeptracker.store.predictions import merged_predictions, predictions_in
 from deeptracker.store.samples import damaged_samples
 
 Floats = npt.NDArray[np.float64]
@@ -127,6 +128,7 @@ class LogReader:
         self._listing = Listing(blobs)
         self._scalars: dict[str, dict[str, npt.NDArray[Any]]] = {}
         self._problems: dict[str, str] = {}
+        self._unreadable: set[str] = set()
         self.info = self._read_info()
         self.network: Network | None = None
         self.network_crc32 = 0
@@ -160,6 +162,11 @@ class LogReader:
         for path in self._listing.foreign:
             text = f"{self._blobs.name(path)} is not a file of DeepTracker; it is ignored. Move it out of the run."
             self.note_problem(path, text)
+        for folder in self._unreadable - set(self._listing.unreadable):
+            self.forget_problem(folder)
+        for folder, text in self._listing.unreadable.items():
+            self.note_problem(folder, text)
+        self._unreadable = set(self._listing.unreadable)
         dumps = self._listing.shown(lambda key: not self._missing_parts(key))
         changed |= dumps != self.dumps or self._listing.files != known
         self.dumps = dumps
@@ -172,7 +179,7 @@ class LogReader:
         """
         chosen = set(MEASURES if only is None else only)
         wanted = [name for name in MEASURES if name in chosen]
-        columns = self._read(dump, "filters", wanted)[0]
+        columns = self._read(dump, "filters", None if only is None else wanted)[0]
         count = self.network.filters if self.network else self._filter_count(dump, columns)
         for name in columns.arrays:
             found = len(columns.arrays[name])
@@ -216,12 +223,13 @@ class LogReader:
 
     def predictions(self, dump: DumpFiles, samples: int) -> Predictions:
         """Predictions at a dump for all `samples`, those of all ranks merged; LogFileError if they cannot be read."""
-        pieces = [_predictions(columns) for columns in self._read(dump, "predictions")]
-        for path, piece in zip(dump.paths["predictions"], pieces, strict=True):
-            wrong = _misfit(piece, samples)
-            if wrong:
-                raise self._noted(path, wrong)
-        return pieces[0] if len(pieces) == 1 and pieces[0].samples is None else _merge(pieces, samples)
+        pieces = []
+        for path, columns in zip(dump.paths.get("predictions", ()), self._read(dump, "predictions"), strict=True):
+            try:
+                pieces.append(predictions_in(columns, samples))
+            except ValueError as error:
+                raise self._noted(path, str(error)) from error
+        return merged_predictions(pieces, samples)
 
     def scalars(self) -> dict[str, npt.NDArray[Any]]:
         """All scalars: `iteration` int64 (n,), ascending, and float64 (n,) for each name, NaN where not logged."""
@@ -253,6 +261,10 @@ class LogReader:
         """Remember what is wrong with a file, once."""
         self._problems[path] = text
 
+    def forget_problem(self, path: str) -> None:
+        """A file is found to be whole again."""
+        self._problems.pop(path, None)
+
     def _noted(self, path: str, wrong: str) -> LogFileError:
         """The error for a file that is wrong in this way, which is among the problems from now on."""
         error = LogFileError(f"{self._blobs.name(path)} {wrong}")
@@ -274,12 +286,13 @@ class LogReader:
         return f"deeptracker demo --run {self._blobs.place}"
 
     def _read_network(self) -> Network | None:
-        data = read_or_none(self._blobs, "network.json")
         try:
+            data = read_or_none(self._blobs, "network.json")
             network = None if data is None else Network.from_json(data, place=self._blobs.name("network.json"))
         except LogFileError as error:
             self.note_problem("network.json", str(error))
             return None
+        self.forget_problem("network.json")
         self.network_crc32 = zlib.crc32(data or b"")
         return network
 
@@ -289,7 +302,7 @@ class LogReader:
         for kind, paths in files.items():
             try:
                 place = self._blobs.name(paths[0])
-                parts = decode_columns(self._blobs.get(paths[0]), kind, place=place, only=()).metadata["parts"]
+                parts = decode_columns(self._blobs.view(paths[0]), kind, place=place, only=()).metadata["parts"]
             except (LogFileError, FileNotFoundError) as error:
                 self.note_problem(paths[0], str(error))
                 continue
@@ -303,8 +316,9 @@ class LogReader:
         return [self._decode(path, kind, only) for path in paths]
 
     def _decode(self, path: str, kind: str, only: Iterable[str] | None = None) -> Columns:
-        try:
-            return decode_columns(self._blobs.view(path), kind, place=self._blobs.name(path), only=only)
+        try:  # reading all of a file is faster than mapping it
+            data = self._blobs.get(path) if only is None else self._blobs.view(path)
+            return decode_columns(data, kind, place=self._blobs.name(path), only=only)
         except FileNotFoundError as error:
             raise self._noted(path, "must be there. It has been removed since it was listed.") from error
         except LogFileError as error:
@@ -348,7 +362,8 @@ class LogReader:
                         self._decode(path, kind)
                 except LogFileError:
                     continue  # it has been noted
-        missing = self._missing_parts((iteration, branch))
+        parts = self._missing_parts((iteration, branch))
+        missing = [part for part in parts if f"log/{part}/" not in self._listing.unreadable]
         if missing:
             text = (
                 f"the dump at iteration {iteration} of {self._blobs.place} has no {' and no '.join(missing)}: "
@@ -361,34 +376,3 @@ def _list_array(rows: list[npt.NDArray[Any]], kind: pa.DataType) -> pa.ListArray
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int32)
     items = np.concatenate(rows) if rows else np.zeros(0, kind.to_pandas_dtype())
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(items, kind))
-
-
-def _predictions(columns: Columns) -> Predictions:
-    found = {name: columns.numpy(name) for name in columns.arrays}
-    return Predictions(found["predicted"], found["probability"], found.get("loss"), found.get("sample"))
-
-
-def _misfit(piece: Predictions, samples: int) -> str:
-    """What is wrong with one file's predictions for a run of so many samples; empty if nothing is."""
-    if not np.issubdtype(piece.predicted.dtype, np.signedinteger):
-        return f"must hold signed integers as predicted classes. It holds {piece.predicted.dtype}."
-    if piece.samples is None:
-        count = len(piece.predicted)
-        return "" if count == samples else f"must have {samples} samples. It has {count}."
-    if not len(piece.samples) or (piece.samples.min() >= 0 and piece.samples.max() < samples):
-        return ""
-    return f"must name samples in 0..{samples - 1}. It names {piece.samples.min()} to {piece.samples.max()}."
-
-
-def _merge(pieces: list[Predictions], samples: int) -> Predictions:
-    """All samples in order; a sample that several pieces have (padding of a distributed run) is taken once."""
-    predicted = np.full(samples, -1, np.result_type(*[piece.predicted for piece in pieces]))
-    probability = np.full(samples, np.nan, np.float16)
-    loss = np.full(samples, np.nan, np.float16)
-    for piece in pieces:
-        rows = slice(None) if piece.samples is None else piece.samples
-        predicted[rows] = piece.predicted
-        probability[rows] = piece.probability
-        if piece.loss is not None:
-            loss[rows] = piece.loss
-    return Predictions(predicted, probability, loss)

@@ -1,7 +1,8 @@
 """How are the files of an object store read and written, and what is said when it refuses?
 
 1. obstore does the requests: one PUT a file, range requests, listings. Where it is, and who we are, it takes from the
-   environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID ...). It asks again where a request fails, for RETRY_SECONDS.
+   environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID ...). Where a request fails it is made again,
+   for READ_SECONDS as somebody may wait for it, for WRITE_SECONDS as what is not written is lost.
 2. Files that are written once and never again are kept in `cache.FETCHED` once fetched; `run.json`, `network.json` and
    every `zarr.json` are replaced, so they are fetched each time.
 3. What obstore raises becomes one sentence with a remedy. It names the place and not the file, and no times: a
@@ -16,16 +17,23 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import pyarrow as pa
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import from_url
 
 from deeptracker.errors import LogFileError, ObjectStoreError
 from deeptracker.store import cache
 
-RETRIES = 10
-RETRY_SECONDS = 30.0
+if TYPE_CHECKING:
+    from obstore.store import BackoffConfig
+
+RETRIES = 20
+READ_SECONDS = 10.0
+WRITE_SECONDS = 30.0
+_WAITS: BackoffConfig = {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 3}
+"""Between tries. obstore's own waits do not grow, as they are drawn up to twice the last: ten tries took 2 to 7 s."""
 
 _WRITTEN_ONCE = ("log/", "samples/", "index/")
 _REPLACED = "zarr.json"
@@ -42,6 +50,8 @@ _REFUSED = re.compile("status code: 40[13] ")
 
 _numbers = itertools.count()
 
+FilesAndFolders = tuple[list[str], list[str]]
+
 
 class RemoteFiles:
     """The files below the URL of an object store; ObjectStoreError where it cannot be used."""
@@ -50,9 +60,9 @@ class RemoteFiles:
         self._url = url
         self._number = next(_numbers)  # two of one place share nothing: a run may have been recorded anew in between
         with self._told():
-            self._store: Any = from_url(
-                url, retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
-            )
+            self._store = self._opened(READ_SECONDS)
+        # A store in memory, as the tests use it, is another one each time it is opened.
+        self._store_to_write: Any = self._store if url.startswith("memory:") else None
 
     def get(self, path: str) -> bytes:
         """All bytes of a file; FileNotFoundError if there is none."""
@@ -69,6 +79,9 @@ class RemoteFiles:
         """How many bytes a file has; FileNotFoundError if there is none."""
         return int.from_bytes(self._kept(path, "size", lambda: self._head_size(path).to_bytes(8, "big")), "big")
 
+    def changed_ns(self, folder: str) -> None:
+        """An object store has no folders, so nothing tells whether one has changed but to list it."""
+
     def exists(self, path: str) -> bool:
         """Is there such a file now? Asked each time: whatever is kept may have been removed meanwhile."""
         try:
@@ -81,7 +94,9 @@ class RemoteFiles:
     def put(self, path: str, data: bytes) -> None:
         """Write or replace a file in one PUT."""
         with self._told(path):
-            self._store.put(path, data, use_multipart=False)
+            if self._store_to_write is None:
+                self._store_to_write = self._opened(WRITE_SECONDS)
+            self._store_to_write.put(path, data, use_multipart=False)
         cache.FETCHED.forget(self._number, path)
 
     def list(self, prefix: str, after: str | None) -> list[Any]:
@@ -89,10 +104,22 @@ class RemoteFiles:
         with self._told():
             return [meta for page in self._store.list(prefix or None, offset=after) for meta in page]
 
-    def level(self, folder: str) -> Any:
-        """What obstore finds right below a folder: `objects` and `common_prefixes`."""
+    def view(self, path: str) -> pa.Buffer:
+        """All bytes of a file, as a buffer."""
+        return pa.py_buffer(self.get(path))
+
+    def level(self, folder: str) -> FilesAndFolders:
+        """The names of the files and of the folders right below a folder; both empty if there is none."""
         with self._told():
-            return self._store.list_with_delimiter(folder or None)
+            found = self._store.list_with_delimiter(folder or None)
+        paths = [meta["path"] for meta in found["objects"]]
+        files, folders = ([path.rsplit("/", 1)[-1] for path in part] for part in (paths, found["common_prefixes"]))
+        return files, folders
+
+    def _opened(self, seconds: float) -> Any:
+        """The store, whose requests are made again for so long."""
+        limit = timedelta(seconds=seconds)
+        return from_url(self._url, retry_config={"max_retries": RETRIES, "retry_timeout": limit, "backoff": _WAITS})
 
     def _kept(self, path: str, part: object, fetch: Callable[[], bytes]) -> bytes:
         with self._told(path):

@@ -6,6 +6,7 @@
 3. Rows that were handed out never change. Where training was resumed and dumps were replaced, the rows before them are
    copied to a new place.
 4. So many bytes are kept; beyond that, what was asked for longest ago is dropped first.
+5. A row may also stand for several dumps (levels of detail): it stays as long as all of these do.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ GROWTH = 1.25
 DumpIdentity = tuple[int, int, tuple[tuple[str, tuple[str, ...]], ...]]
 """Iteration, branch, and the files of a dump that are read for it."""
 
+RowIdentity = tuple[DumpIdentity, ...]
+
 
 class DumpRows:
     """Arrays of any kind with a row for each dump that a log shows, by a key that says what they are."""
@@ -35,16 +38,22 @@ class DumpRows:
         self._limit_bytes = limit_bytes
         self._held: dict[Hashable, _Rows] = {}
         self._dumps: tuple[DumpFiles, ...] | None = None
-        self._shown: tuple[DumpIdentity, ...] = ()
+        self._each: tuple[DumpIdentity, ...] = ()
+        self._shown: dict[int, tuple[RowIdentity, ...]] = {}
 
     @property
     def size_bytes(self) -> int:
         """Bytes that are kept."""
         return sum(rows.room.nbytes for rows in self._held.values())
 
-    def get(self, key: Hashable, make: Callable[[int], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """The rows of this key, (dumps, ...), read-only. `make(first)` gives those of the dumps from `first` on."""
-        shown = self._identities()
+    def get(
+        self, key: Hashable, make: Callable[[int], npt.NDArray[Any]], *, dumps_per_row: int = 1
+    ) -> npt.NDArray[Any]:
+        """The rows of this key, (rows, ...), read-only, of which there is one for so many dumps.
+
+        `make(first)` gives those from row `first` on.
+        """
+        shown = self._identities(dumps_per_row)
         held = self._held.pop(key, None)
         if held is None:
             held = _Rows.of(make(0))
@@ -65,11 +74,16 @@ class DumpRows:
         """Are there rows of this key already?"""
         return key in self._held
 
-    def _identities(self) -> tuple[DumpIdentity, ...]:
+    def _identities(self, dumps_per_row: int) -> tuple[RowIdentity, ...]:
+        """What tells the rows apart: the dumps that each stands for."""
         if self._dumps is not self._log.dumps:
             self._dumps = self._log.dumps
-            self._shown = tuple(_identity(dump) for dump in self._dumps)
-        return self._shown
+            self._each = tuple(_identity(dump) for dump in self._dumps)
+            self._shown = {}
+        if dumps_per_row not in self._shown:
+            starts = range(0, len(self._each), dumps_per_row)
+            self._shown[dumps_per_row] = tuple(self._each[start : start + dumps_per_row] for start in starts)
+        return self._shown[dumps_per_row]
 
 
 @dataclass(slots=True)
@@ -78,7 +92,7 @@ class _Rows:
 
     room: npt.NDArray[Any]
     count: int
-    dumps: tuple[DumpIdentity, ...] = ()
+    dumps: tuple[RowIdentity, ...] = ()
 
     @classmethod
     def of(cls, rows: npt.NDArray[Any]) -> _Rows:

@@ -33,7 +33,7 @@ _LABELS = "samples/labels.arrow"
 class Samples:
     """The validation samples: `labels` int32 (samples,), ascending; `ids` as the user knows them; number of classes."""
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     labels: npt.NDArray[np.int32]
     classes: int
     has_pictures: bool
@@ -90,8 +90,7 @@ def read_samples(blobs: Blobs) -> Samples | None:
         return None
     columns = decode_columns(data, "labels", place=blobs.name(_LABELS))
     about = columns.metadata
-    ids = tuple(columns.arrays["id"].to_pylist())
-    return Samples(ids, columns.numpy("label").copy(), about["classes"], about["has_pictures"])
+    return Samples(columns.texts("id"), columns.numpy("label").copy(), about["classes"], about["has_pictures"])
 
 
 def damaged_samples(blobs: Blobs) -> dict[str, str]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from deeptracker.store.index_layout import IndexArray
 
 CRC_BYTES = 4
-_ZSTD = "zstd"
+_ZSTD = pa.Codec("zstd", compression_level=1)
 
 ChunkIndex = npt.NDArray[np.uint64]
 """uint64 (chunks, 2): offset and length of every inner chunk."""
@@ -46,8 +46,13 @@ def index_bytes(array: IndexArray) -> int:
 
 def shard_bytes(array: IndexArray) -> int:
     """How many bytes a shard has of an array that is not compressed."""
-    chunk = array.rows * array.width * np.dtype(array.dtype).itemsize + CRC_BYTES
-    return index_bytes(array) + array.chunks * chunk
+    return sum(place_of(array, 0, array.chunks))
+
+
+def place_of(array: IndexArray, first: int, end: int) -> tuple[int, int]:
+    """Start and length of the bytes of the chunks from `first` to before `end` of an array that is not compressed."""
+    chunk = _plain_bytes(array) + CRC_BYTES
+    return index_bytes(array) + first * chunk, (end - first) * chunk
 
 
 def decode_index(array: IndexArray, data: bytes) -> ChunkIndex:
@@ -67,56 +72,63 @@ def range_of(index: ChunkIndex, first: int, end: int) -> tuple[int, int]:
 def decode_columns_of(array: IndexArray, index: ChunkIndex, data: bytes, start: int, stop: int) -> npt.NDArray[Any]:
     """(rows, stop - start): columns of a block, from the bytes of the chunks that hold them; DamagedShardError."""
     first, end = start // array.width, -(-stop // array.width)
-    parts = _decompressed(array, index[first:end], data) if array.is_compressed else _plain(array, end - first, data)
-    whole = parts.reshape(array.rows, -1)
+    if array.is_compressed:
+        whole = _decompressed(array, index[first:end], data).T
+    else:
+        whole = _plain(array, end - first, data).reshape(array.rows, -1)
     return whole[:, start - first * array.width : stop - first * array.width]
 
 
-def check_shard(array: IndexArray, data: bytes) -> None:
-    """DamagedShardError unless every byte of a shard is as it was written, as far as the checksums tell."""
+def decode_shard(array: IndexArray, data: bytes) -> npt.NDArray[Any]:
+    """(rows, columns): all of a shard; DamagedShardError unless every byte is as written, as far as checksums tell."""
     index = decode_index(array, data[: index_bytes(array)])
     start, length = range_of(index, 0, array.chunks)
     if start + length != len(data):
         raise DamagedShardError(f"a shard must have {start + length} bytes. It has {len(data)}.")
-    decode_columns_of(array, index, data[start:], 0, array.columns)
+    return decode_columns_of(array, index, data[start:], 0, array.columns)
 
 
 def _plain(array: IndexArray, chunks: int, data: bytes) -> npt.NDArray[Any]:
     """(rows, chunks, width)"""
-    size = array.rows * array.width * np.dtype(array.dtype).itemsize
+    size = _plain_bytes(array)
     step = size + CRC_BYTES
     if len(data) != chunks * step:
         raise DamagedShardError(f"a chunk must have {step} bytes. It has not.")
-    sums = np.frombuffer(data, np.uint8).reshape(chunks, step)
+    by_chunk = np.frombuffer(data, np.uint8).reshape(chunks, step)
     value = google_crc32c.value
     found = np.array([value(data[at : at + size]) for at in range(0, len(data), step)], np.uint32)
-    if not np.array_equal(np.ascontiguousarray(sums[:, size:]).view("<u4").ravel(), found):
+    if not np.array_equal(by_chunk[:, size:].copy().view("<u4")[:, 0], found):
         raise DamagedShardError("a chunk must have the CRC32C that follows it. It has not.")
-    values = sums[:, :size].view(np.dtype(array.dtype).newbyteorder("<"))
+    values = by_chunk[:, :size].view(_dtype(array))
     return values.reshape(chunks, array.rows, array.width).transpose(1, 0, 2)
 
 
 def _decompressed(array: IndexArray, index: ChunkIndex, data: bytes) -> npt.NDArray[Any]:
-    """(rows, chunks, width)"""
-    codec, size = pa.Codec(_ZSTD), array.rows * array.width * np.dtype(array.dtype).itemsize
-    parts = []
+    """(columns, rows)"""
+    size = _plain_bytes(array)
+    by_column = np.empty((len(index), size), np.uint8)
     at = 0
-    for length in index[:, 1].tolist():
+    for length, column in zip(index[:, 1].tolist(), by_column, strict=True):
         body = _checked(data[at : at + length])
         at += length
         try:
-            parts.append(codec.decompress(body, size))
+            column[:] = np.frombuffer(_ZSTD.decompress(body, size), np.uint8)
         except (OSError, ValueError) as error:
             raise DamagedShardError(f"a chunk must be zstd of {size} bytes. It is not ({error}).") from error
-    by_column = np.stack([np.frombuffer(part, np.dtype(array.dtype).newbyteorder("<")) for part in parts])
-    return by_column.reshape(len(parts) * array.width, array.rows).T
+    return by_column.view(_dtype(array)).reshape(-1, array.rows)
+
+
+def _plain_bytes(array: IndexArray) -> int:
+    """How many bytes a chunk has before it is compressed."""
+    return array.rows * array.width * _dtype(array).itemsize
+
+
+def _dtype(array: IndexArray) -> np.dtype[Any]:
+    return np.dtype(array.dtype).newbyteorder("<")
 
 
 def _encode_chunk(array: IndexArray, values: npt.NDArray[Any]) -> bytes:
-    if array.is_compressed:
-        body = bytes(pa.Codec(_ZSTD, compression_level=1).compress(values.T.tobytes(), asbytes=True))
-    else:
-        body = values.tobytes()
+    body = bytes(_ZSTD.compress(values.T.tobytes(), asbytes=True)) if array.is_compressed else values.tobytes()
     return body + _crc32c(body)
 
 

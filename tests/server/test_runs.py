@@ -1,0 +1,169 @@
+"""Many runs below one root: few are open at a time, and nobody notices."""
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from benchmarks.generate import Scale, write_dumps, write_run
+from deeptracker.errors import RunNotFoundError
+from deeptracker.server import runs
+from deeptracker.server.app import create_app
+from deeptracker.server.runs import MOST_OPENED, ServedRuns
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.log import LogReader, LogWriter
+from tests.server.test_routes import ask
+
+SCALE = Scale(3, 3, 4, 10, resnet50=False, pictures=False)
+MANY = MOST_OPENED + 4
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with many runs of the same three dumps; not to be changed."""
+    root = tmp_path_factory.mktemp("many")
+    write_run(root / "run00", SCALE)
+    for number in range(1, MANY):
+        shutil.copytree(root / "run00", root / f"run{number:02d}")
+    return root
+
+
+@pytest.fixture
+def root(recorded: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(recorded, tmp_path / "runs")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the runs that were opened, in order."""
+    places: list[str] = []
+    run = runs.Run
+
+    def open_and_note(place: str) -> runs.Run:
+        places.append(Path(place).name)
+        return run(place)
+
+    monkeypatch.setattr(runs, "Run", open_and_note)
+    return places
+
+
+def open_ones(served: ServedRuns) -> list[str]:
+    return [identity for identity, held in served._held.items() if held.run is not None]
+
+
+def test_the_runs_looked_at_last_stay_open_and_no_more(root: Path) -> None:
+    served = ServedRuns(str(root))
+    ids = served.ids()
+    for identity in [*ids, ids[0]]:
+        with served.open(identity) as run:
+            assert len(run.iterations) == 3
+    assert open_ones(served) == [*ids[-MOST_OPENED + 1 :], ids[0]]
+    assert served.looked_at(60)[:2] == [ids[0], ids[-1]]
+    assert served.looked_at(-1) == []
+
+
+def test_a_run_that_somebody_holds_is_not_closed(root: Path) -> None:
+    served = ServedRuns(str(root))
+    ids = served.ids()
+    with ExitStack() as stack:
+        held = {identity: stack.enter_context(served.open(identity)) for identity in ids}
+        assert open_ones(served) == ids
+        assert all(len(run.error_rates()[0]) == 3 for run in held.values())
+    assert len(open_ones(served)) == MOST_OPENED
+
+
+def test_the_list_opens_no_run_a_second_time_and_closes_none_that_is_looked_at(
+    root: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "SUMMARY_SECONDS", 0)
+    served = ServedRuns(str(root))
+    with served.open("run05"):
+        pass
+    listed = served.summaries()
+    assert [one["dumps"] for one in listed] == [3] * MANY
+    assert "run05" in open_ones(served)
+    assert sorted(opened) == served.ids()
+    assert served.summaries() == listed
+    assert sorted(opened) == served.ids()
+
+
+def test_the_list_sees_that_a_run_which_is_not_open_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "SUMMARY_SECONDS", 0)
+    served = ServedRuns(str(root))
+    served.summaries()
+    (closed, *_) = set(served.ids()) - set(open_ones(served))
+    log = LogWriter(Blobs(root / closed))
+    log.write_info(replace(LogReader(Blobs(root / closed)).info, state="failed"))
+    assert {one["id"]: one["state"] for one in served.summaries()}[closed] == "failed"
+    shutil.rmtree(root / closed)
+    assert closed not in {one["id"] for one in served.summaries()}
+    with pytest.raises(RunNotFoundError), served.open(closed):
+        pass
+
+
+def test_a_run_that_is_opened_again_gives_no_answer_of_before(root: Path) -> None:
+    """It grew while it was closed, by nobody's noticing."""
+    shutil.rmtree(root / "run00")
+    dumps = write_dumps(root / "run00", Scale(9, 3, 4, 10, resnet50=False, pictures=False), finished=False)
+    question = "/api/node-stats?run={}&measure=sd"
+    with TestClient(create_app(str(root)), base_url="http://127.0.0.1") as client:
+        served = client.app.state.served  # type: ignore[attr-defined]
+        for expected in (1, 2, 3):
+            next(dumps)
+            assert ask(client, question.format("run00"))[0]["dumps"] == expected
+            for number in range(1, MANY):
+                ask(client, question.format(f"run{number:02d}"))
+            assert "run00" not in open_ones(served)
+
+
+def test_the_files_of_a_run_that_has_ended_are_not_listed_each_time(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "REFRESH_SECONDS", 0)
+    listed: list[str] = []
+    refresh = runs.Run.refresh
+
+    def note(self: runs.Run) -> bool:
+        listed.append(self.info.state)
+        return refresh(self)
+
+    monkeypatch.setattr(runs.Run, "refresh", note)
+    served = ServedRuns(str(root))
+    log = LogWriter(Blobs(root / "run01"))
+    info = LogReader(Blobs(root / "run01")).info
+    for _ in range(3):
+        with served.open("run01") as run:
+            assert run.info.state == "finished"
+    assert listed == []
+    log.write_info(replace(info, state="running"))  # it was resumed
+    with served.open("run01") as run:
+        assert run.info.state == "running"
+    log.write_info(info)
+    served._held["run01"]._pause = 0
+    with served.open("run01") as run:
+        assert run.info.state == "finished"
+    assert listed == ["finished", "running"]
+    monkeypatch.setattr(runs, "ENDED_SECONDS", 0)
+    (root / "run01/log/filters/000000000020.arrow").unlink()
+    served._held["run01"]._pause = 0
+    with served.open("run01"):
+        pass
+    assert listed == ["finished", "running", "finished"]
+
+
+def test_a_run_that_is_to_be_opened_anew_is(root: Path, opened: list[str]) -> None:
+    served = ServedRuns(str(root))
+    with served.open("run01") as run:
+        served.open_anew("run01")  # while it is held
+        assert len(run.iterations) == 3
+    with served.open("run01") as another:
+        assert another is not run
+    served.open_anew("run01")
+    assert open_ones(served) == []
+    with served.open("run01"):
+        pass
+    served.open_anew("nowhere")
+    assert opened == ["run01"] * 3
