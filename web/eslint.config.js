@@ -30,7 +30,7 @@ export default ts.config(
   { files: ['src/marks/**'], rules: { 'no-restricted-imports': ['error', marksMayNotImport] } },
   {
     files: ['src/**'],
-    ignores: ['src/http_source.ts'],
+    ignores: ['src/http.ts'],
     rules: { 'no-restricted-globals': ['error', 'fetch', 'EventSource'] },
   },
 );

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.generate import Scale, write_dumps, write_run
+from deeptracker import open_run
 from deeptracker.server.access import access_for
 from tests.browser.conftest import Open, ready, served
 
@@ -98,6 +99,29 @@ def test_a_live_run_grows_on_the_page_and_keeps_what_was_chosen(page: Page, tmp_
         expect(page.get_by_test_id("dumps")).to_contain_text("30")
         ready(page)
         assert page.url == opened
+
+
+def test_a_view_that_was_left_goes_on_growing_when_it_is_shown_again(page: Page, tmp_path: Path) -> None:
+    dumps = write_dumps(tmp_path / "live", Scale(30, 4, 6, 100, resnet50=False), finished=False)
+    for _ in range(6):
+        next(dumps)
+    with served(tmp_path) as base:
+        page.goto(f"{base}?run=live&th=1&win=2&open=0.1.2.3&c=0&l=0")
+        ready(page)
+        for key in "212":
+            page.keyboard.press(key)
+            ready(page)
+            next(dumps)
+        for _ in dumps:
+            pass
+        expect(page.get_by_test_id("dumps")).to_contain_text("30")
+        page.keyboard.press("1")
+        ready(page)
+        found = open_run(tmp_path / "live").anomalies(2, 0.01)
+        ours = found.dump[found.cls == 0]
+        assert ours.max() > 9
+        expect(page.get_by_test_id("anomaly")).to_have_count(min(12, len(ours)))
+        expect(page.get_by_test_id("anomaly").last).to_have_attribute("data-dump", str(ours[:12][-1]))
 
 
 def test_before_the_first_dump_the_page_says_when_to_expect_it(page: Page, tmp_path: Path) -> None:

@@ -1,134 +1,70 @@
 import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
-import { Columns } from './kernel/columns.ts';
-import { arrayOf, decodeFrame, type Cells, type Frame, type FrameArray } from './kernel/frame.ts';
+import {
+  cursorOf,
+  data,
+  detailOf,
+  firstOf,
+  grown,
+  grownMatrix,
+  placeOf,
+  since,
+  within,
+} from './http_columns.ts';
+import { address, follow, frame, json, type Query } from './http.ts';
+import type { Range } from './kernel/detail.ts';
+import { arrayOf } from './kernel/frame.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
-import type { FilterOrder, Normalisation } from './kernel/view_state.ts';
-import {
-  SourceError,
-  type Anomalies,
-  type Asking,
-  type BoxStats,
-  type ClassErrors,
-  type ClassSamples,
-  type Clusters,
-  type Cursor,
-  type DataSource,
-  type FilterCells,
-  type FilterHistory,
-  type FilterRank,
-  type FilterRows,
-  type Highest,
-  type Kernels,
-  type Listener,
-  type LiveWord,
-  type NodeStats,
-  type Overall,
-  type RunInfo,
-  type RunList,
-  type SampleHistory,
-  type TopCounts,
-  type TopFilters,
+import { encodeList, type FilterOrder, type Normalisation } from './kernel/view_state.ts';
+import type {
+  Anomalies,
+  Asking,
+  BoxStats,
+  ClassErrors,
+  ClassSamples,
+  Clusters,
+  Correlation,
+  CorrelationExtent,
+  CorrelationRows,
+  CorrelationRowsBy,
+  CorrelationSettings,
+  DataSource,
+  FilterCells,
+  FilterHistory,
+  FilterRank,
+  FilterRows,
+  Highest,
+  Kernels,
+  Listener,
+  LiveWord,
+  NodeStats,
+  Overall,
+  RunInfo,
+  RunList,
+  SampleHistory,
+  TopCounts,
+  TopFilters,
 } from './source.ts';
 
-/** The server's HTTP API (docs/http-api.md). The only place of the page that knows of fetch and EventSource. */
-const RECONNECT_SECONDS = 3;
-
-type Query = Readonly<Record<string, string | number | undefined>>;
-
-function address(route: string, query: Query): string {
-  const parts = Object.entries(query)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${encodeURIComponent(value as string | number)}`);
-  return `/api/${route}${parts.length ? `?${parts.join('&')}` : ''}`;
+/** Iterations travel as the first and the last one that count. */
+function correlationQuery(settings: CorrelationSettings): Query {
+  const { iterations, classes, layers, above } = settings;
+  return {
+    window: settings.window,
+    threshold: settings.threshold,
+    rule: settings.rule,
+    ...(above === null ? { top: settings.top } : { above }),
+    measure: settings.measure,
+    min_appearances: settings.minAppearances,
+    significant: settings.significant ? 1 : 0,
+    first: iterations?.[0],
+    last: iterations ? iterations[1] - 1 : undefined,
+    classes: classes ? encodeList(classes) : undefined,
+    layers: layers ? encodeList(layers) : undefined,
+  };
 }
 
-async function ask(endpoint: string, { signal, onProgress }: Asking): Promise<ArrayBuffer> {
-  let response: Response;
-  try {
-    response = await fetch(endpoint, { signal, headers: { Accept: '*/*' } });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new SourceError(
-      'The server does not answer.',
-      endpoint,
-      0,
-      'Is `deeptracker serve` still running?',
-    );
-  }
-  if (!response.ok) throw await failureOf(response, endpoint);
-  return onProgress ? received(response, onProgress) : response.arrayBuffer();
-}
-
-async function received(response: Response, onProgress: (bytes: number) => void): Promise<ArrayBuffer> {
-  if (!response.body) return response.arrayBuffer();
-  const reader = response.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    total += value.byteLength;
-    onProgress(total);
-  }
-  const whole = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole.buffer;
-}
-
-async function failureOf(response: Response, endpoint: string): Promise<SourceError> {
-  const body = (await response.json().catch(() => null)) as {
-    error?: { message?: string; remedy?: string };
-  } | null;
-  const message = body?.error?.message ?? (response.statusText || 'The server could not answer.');
-  return new SourceError(message, endpoint, response.status, body?.error?.remedy ?? '');
-}
-
-async function json<T>(endpoint: string, asking: Asking): Promise<T> {
-  return JSON.parse(new TextDecoder().decode(await ask(endpoint, asking))) as T;
-}
-
-async function frame(endpoint: string, asking: Asking): Promise<Frame> {
-  return decodeFrame(await ask(endpoint, asking));
-}
-
-function data<T extends Cells>(from: Frame, name: string): T {
-  return arrayOf(from, name).data as T;
-}
-
-function cursorOf(from: Frame): Cursor & { first: number } {
-  const { iteration, branch, first } = from.header as { iteration: number; branch: number; first?: number };
-  return { iteration, branch, first: first ?? 0 };
-}
-
-function since(held: Cursor | null): Query {
-  return held && held.iteration >= 0 ? { since: held.iteration, branch: held.branch } : {};
-}
-
-function grown<T extends Cells>(
-  held: Columns<T> | undefined,
-  rows: number,
-  first: number,
-  block: T,
-): Columns<T> {
-  return held && held.rows === rows && first <= held.length
-    ? held.splice(first, block)
-    : Columns.of(rows, block);
-}
-
-function grownMatrix<T extends Cells>(
-  held: Columns<T> | undefined,
-  first: number,
-  { shape, data: block }: FrameArray,
-): Columns<T> {
-  return grown(held, shape[0], first, block as T);
-}
-
+/** The server's HTTP API (docs/http-api.md). */
 export class HttpSource implements DataSource {
   /** Of runs that have ended: what is asked for with its version, the browser keeps. */
   readonly #versions = new Map<string, string>();
@@ -150,24 +86,29 @@ export class HttpSource implements DataSource {
 
   async overall(run: string, held: Overall | null, asking: Asking): Promise<Overall> {
     const got = await frame(this.#about('overall', run, since(held)), asking);
-    const { first, ...cursor } = cursorOf(got);
+    const first = firstOf(got);
     return {
-      ...cursor,
+      ...cursorOf(got),
       iterations: grown(held?.iterations, 1, first, data<Float64Array>(got, 'iterations')),
       validation: grown(held?.validation, 1, first, data<Float32Array>(got, 'validation_error')),
       training: grown(held?.training, 1, first, data<Float32Array>(got, 'training_error')),
     };
   }
 
-  async classes(run: string, held: ClassErrors | null, asking: Asking): Promise<ClassErrors> {
-    const got = await frame(this.#about('classes', run, since(held)), asking);
-    const { first, ...cursor } = cursorOf(got);
-    const error = arrayOf(got, 'error');
-    return {
-      ...cursor,
-      iterations: grown(held?.iterations, 1, first, data<Float64Array>(got, 'iterations')),
-      error: grown(held?.error, error.shape[0], first, error.data as Uint8Array),
-    };
+  async classes(
+    run: string,
+    range: Range | null,
+    held: ClassErrors | null,
+    asking: Asking,
+  ): Promise<ClassErrors> {
+    const query = { ...within(range), ...since(held), level: held?.detail.level };
+    const got = await frame(this.#about('classes', run, query), asking);
+    const block = arrayOf(got, 'error');
+    const detail = detailOf(got, block.shape[1]);
+    const place = placeOf(got, detail);
+    const error = grownMatrix<Uint8Array>(held?.error, place, block);
+    const highest = detail.level === 1 ? error : grownMatrix(held?.highest, place, arrayOf(got, 'highest'));
+    return { ...cursorOf(got), detail, error, highest };
   }
 
   async clusters(run: string, k: number, asking: Asking): Promise<Clusters> {
@@ -212,10 +153,10 @@ export class HttpSource implements DataSource {
     asking: Asking,
   ): Promise<ClassSamples> {
     const got = await frame(this.#about('class', run, { cls, ...since(held) }), asking);
-    const { first, ...cursor } = cursorOf(got);
+    const first = firstOf(got);
     const labels = arrayOf(got, 'labels');
     return {
-      ...cursor,
+      ...cursorOf(got),
       labels: grown(held?.labels, labels.shape[0], first, labels.data as Labels),
       samples: data(got, 'samples'),
       order: data(got, 'order'),
@@ -241,10 +182,29 @@ export class HttpSource implements DataSource {
     return json(this.#about('network', run), asking);
   }
 
-  async nodeStats(run: string, measure: string, held: NodeStats | null, asking: Asking): Promise<NodeStats> {
-    const got = await frame(this.#about('node-stats', run, { measure, ...since(held) }), asking);
-    const { first, ...cursor } = cursorOf(got);
-    return { ...cursor, measure, values: grownMatrix(held?.values, first, arrayOf(got, 'values')) };
+  async nodeStats(
+    run: string,
+    measure: string,
+    range: Range | null,
+    held: NodeStats | null,
+    asking: Asking,
+  ): Promise<NodeStats> {
+    const query = { measure, ...within(range), ...since(held), level: held?.detail.level };
+    const got = await frame(this.#about('node-stats', run, query), asking);
+    const block = arrayOf(got, 'values');
+    const detail = detailOf(got, block.shape[1]);
+    const place = placeOf(got, detail);
+    const values = grownMatrix<Float32Array>(held?.values, place, block);
+    const envelope = (name: 'lowest' | 'highest') =>
+      detail.level === 1 ? values : grownMatrix<Float32Array>(held?.[name], place, arrayOf(got, name));
+    return {
+      ...cursorOf(got),
+      measure,
+      detail,
+      values,
+      lowest: envelope('lowest'),
+      highest: envelope('highest'),
+    };
   }
 
   async box(
@@ -255,9 +215,9 @@ export class HttpSource implements DataSource {
     asking: Asking,
   ): Promise<BoxStats> {
     const got = await frame(this.#about('box', run, { node, measure, ...since(held) }), asking);
-    const { first, ...cursor } = cursorOf(got);
+    const first = firstOf(got);
     const values = grownMatrix<Float32Array>(held?.values, first, arrayOf(got, 'values'));
-    return { ...cursor, of: String(got.header['of']), values };
+    return { ...cursorOf(got), of: String(got.header['of']), values };
   }
 
   async filters(
@@ -265,17 +225,21 @@ export class HttpSource implements DataSource {
     layer: number,
     measure: string,
     normalise: Normalisation,
+    range: Range | null,
     asking: Asking,
   ): Promise<FilterCells> {
-    const got = await frame(this.#about('filters', run, { layer, measure, normalise }), asking);
-    const { shape, data: cells, scale } = arrayOf(got, 'cells');
+    const query = { layer, measure, normalise, ...within(range) };
+    const got = await frame(this.#about('filters', run, query), asking);
+    const block = arrayOf(got, 'cells');
+    const { scale } = block;
+    const detail = detailOf(got, block.shape[1]);
     return {
+      ...cursorOf(got),
       layer,
       measure,
       normalise,
-      filters: shape[0],
-      dumps: shape[1],
-      cells: cells as Uint8Array,
+      detail,
+      cells: grownMatrix<Uint8Array>(undefined, 0, block),
       lo: scale?.lo ?? 0,
       hi: scale?.hi ?? 1,
       size: data(got, 'size'),
@@ -340,6 +304,62 @@ export class HttpSource implements DataSource {
     return { layer: Number(got.header['layer']), shape, values: values as Float32Array };
   }
 
+  async correlation(run: string, settings: CorrelationSettings, asking: Asking): Promise<Correlation> {
+    const got = await frame(this.#about('correlation', run, correlationQuery(settings)), asking);
+    return {
+      ...cursorOf(got),
+      settings,
+      classes: data(got, 'class'),
+      classOffsets: data(got, 'class_offsets'),
+      columnDump: data(got, 'column_dump'),
+      columnLeft: data(got, 'column_left'),
+      columnRight: data(got, 'column_right'),
+      layers: data(got, 'layer'),
+      layerOffsets: data(got, 'layer_offsets'),
+      filters: data(got, 'filter'),
+      filterSet: data(got, 'filter_set'),
+      setLayer: data(got, 'set_layer'),
+      setSize: data(got, 'set_size'),
+      setId: data(got, 'set_id'),
+      appearanceSet: data(got, 'appearance_set'),
+      appearanceDump: data(got, 'appearance_dump'),
+      pairSet: data(got, 'pair_set'),
+      pairClass: data(got, 'pair_class'),
+      pairHits: data(got, 'pair_hits'),
+      pairP: data(got, 'pair_p'),
+      pairQ: data(got, 'pair_q'),
+      counts: data(got, 'counts'),
+      extent: got.header['extent'] as CorrelationExtent,
+      level: Number(got.header['level']),
+      highest: (got.header['highest'] ?? null) as Highest | null,
+      dumps: Number(got.header['dumps']),
+    };
+  }
+
+  async correlationRows(
+    run: string,
+    settings: CorrelationSettings,
+    by: CorrelationRowsBy,
+    width: number | null,
+    asking: Asking,
+  ): Promise<CorrelationRows> {
+    const query = { ...correlationQuery(settings), by, width: width ?? undefined };
+    const got = await frame(this.#about('correlation-rows', run, query), asking);
+    const { shape, data: cells } = arrayOf(got, 'cells');
+    const { level = 1, from = 0, dumps } = got.header as { level?: number; from?: number; dumps: number };
+    const end = Math.min(from + shape[1] * level, dumps);
+    return {
+      ...cursorOf(got),
+      settings,
+      by,
+      detail: { level, first: from, end },
+      dumps,
+      rows: shape[0],
+      columns: shape[1],
+      cells: cells as Uint8Array,
+    };
+  }
+
   pictureAddress(run: string, sample: number): string {
     return this.#about('picture', run, { sample });
   }
@@ -351,37 +371,4 @@ export class HttpSource implements DataSource {
   followRun(run: string, listener: Listener<LiveWord>): () => void {
     return follow(address('live', { run }), 'run', listener);
   }
-}
-
-/**
- * 1. The browser reconnects by itself after a dropped connection, but not after a refused one: that is done here.
- * 2. A hidden page lets go of its stream: a browser keeps six connections to a server over all its tabs, and streams of
- *    forgotten tabs would leave none for questions. Shown again, it is told the newest at once.
- */
-function follow<T>(endpoint: string, event: string, listener: Listener<T>): () => void {
-  let events: EventSource | null = null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const close = () => {
-    clearTimeout(timer);
-    events?.close();
-    events = null;
-  };
-  const open = () => {
-    close();
-    const opened = new EventSource(endpoint);
-    events = opened;
-    opened.onopen = () => listener.onConnection(true);
-    opened.addEventListener(event, (message) => listener.onWord(JSON.parse(message.data as string) as T));
-    opened.onerror = () => {
-      listener.onConnection(false);
-      if (opened.readyState === EventSource.CLOSED) timer = setTimeout(open, RECONNECT_SECONDS * 1000);
-    };
-  };
-  const shownOrHidden = () => (document.hidden ? close() : open());
-  document.addEventListener('visibilitychange', shownOrHidden);
-  if (!document.hidden) open();
-  return () => {
-    document.removeEventListener('visibilitychange', shownOrHidden);
-    close();
-  };
 }

@@ -21,9 +21,15 @@ export class Part<T> {
   bytes = $state(0);
 
   #question: string | null = null;
+  #answered: string | null = null;
   #ask: Ask<T> | null = null;
   #abort: AbortController | null = null;
   #again = false;
+
+  /** The question that the value answers: not the newest one, while an old value stays. */
+  get answered(): string | null {
+    return this.value === null ? null : this.#answered;
+  }
 
   load(question: string, ask: Ask<T>, keep: 'keep' | 'drop' = 'drop'): void {
     if (question === this.#question) return;
@@ -37,7 +43,7 @@ export class Part<T> {
 
   refresh(): void {
     if (this.#abort) this.#again = true;
-    else if (this.#ask) void this.#run(this.value);
+    else if (this.#ask) void this.#run(this.#held());
   }
 
   retry(): void {
@@ -72,6 +78,7 @@ export class Part<T> {
         },
       });
       if (abort.signal.aborted) return;
+      this.#answered = this.#question;
       this.value = value;
       this.failure = null;
     } catch (error) {
@@ -87,7 +94,12 @@ export class Part<T> {
     this.#abort = null;
     this.busy = false;
     this.slow = false;
-    if (this.#again && !this.failure) void this.#run(this.value);
+    if (this.#again && !this.failure) void this.#run(this.#held());
+  }
+
+  /** An old value that stayed because its successor failed answers another question: nothing can be appended to it. */
+  #held(): T | null {
+    return this.#answered === this.#question ? this.value : null;
   }
 }
 

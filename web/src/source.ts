@@ -1,13 +1,16 @@
 import type { AnomalyTable } from './kernel/anomalies.ts';
 import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import type { Columns } from './kernel/columns.ts';
+import type { CorrelationTable } from './kernel/correlation.ts';
+import type { Detail, Range } from './kernel/detail.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
-import type { FilterOrder, Normalisation } from './kernel/view_state.ts';
+import type { FilterOrder, Normalisation, Rule, Span } from './kernel/view_state.ts';
 
 /**
  * Where do the data come from? From anything that answers these questions: the server, an exported file, a notebook.
- * What grows with a live run takes what is already held and returns it grown.
+ * What grows with a live run takes what is already held and returns it grown. What is given in levels of detail takes a
+ * range of dumps and in how many columns to give it; null: every dump.
  */
 export type RunState = 'live' | 'finished' | 'failed' | 'stopped' | 'unreadable';
 
@@ -69,9 +72,15 @@ export interface Overall extends Cursor {
   readonly training: Columns<Float32Array>;
 }
 
-export interface ClassErrors extends Cursor {
-  readonly iterations: Columns<Float64Array>;
+/** What is given in columns that may stand for several dumps each. */
+export interface Detailed extends Cursor {
+  readonly detail: Detail;
+}
+
+/** Of each class the mean of each column, and its highest dump. */
+export interface ClassErrors extends Detailed {
   readonly error: Columns<Uint8Array>;
+  readonly highest: Columns<Uint8Array>;
 }
 
 export interface ClassSamples extends Cursor {
@@ -117,10 +126,12 @@ export interface SampleHistory {
   readonly hasPicture: boolean;
 }
 
-/** One measure of every node of the hierarchy: a row a node, in the network's order. */
-export interface NodeStats extends Cursor {
+/** One measure of every node of the hierarchy: a row a node, in the network's order; means, and what they lie between. */
+export interface NodeStats extends Detailed {
   readonly measure: string;
   readonly values: Columns<Float32Array>;
+  readonly lowest: Columns<Float32Array>;
+  readonly highest: Columns<Float32Array>;
 }
 
 /** Minimum, quartiles, median and maximum of one node, in five rows. */
@@ -130,18 +141,16 @@ export interface BoxStats extends Cursor {
   readonly values: Columns<Float32Array>;
 }
 
-/** A layer's filters over all dumps, as colours. */
-export interface FilterCells {
+/** A layer's filters, as colours: of each column the value that is furthest from 0. */
+export interface FilterCells extends Detailed {
   readonly layer: number;
   readonly measure: string;
   readonly normalise: Normalisation;
-  readonly filters: number;
-  readonly dumps: number;
-  readonly cells: Uint8Array;
+  readonly cells: Columns<Uint8Array>;
   /** What the smallest and largest cell stand for, as shares of `size`. */
   readonly lo: number;
   readonly hi: number;
-  /** Of each filter, of each dump, or of all: a value is its cell's share times this. */
+  /** Of each filter, of each column, or of all: a value is its cell's share times this. */
   readonly size: Float32Array;
   /** Filters that never change. */
   readonly never: Int32Array;
@@ -186,6 +195,61 @@ export interface Kernels {
   readonly values: Float32Array;
 }
 
+/** What is asked of filters and classes together. Of the restrictions null means none. */
+export interface CorrelationSettings {
+  /** In dumps. */
+  readonly window: number;
+  /** A share, 0..1. */
+  readonly threshold: number;
+  readonly rule: Rule;
+  /** Anomaly filters are those that moved the most, so many; or, where it is given, all that moved further than `above`. */
+  readonly top: number;
+  readonly above: number | null;
+  readonly measure: string;
+  readonly minAppearances: number;
+  /** Only pairs that chance does not explain. */
+  readonly significant: boolean;
+  /** Iterations [a, b). */
+  readonly iterations: Span | null;
+  readonly classes: readonly number[] | null;
+  readonly layers: readonly number[] | null;
+}
+
+/** How much there is in the whole run, whatever is left out. */
+export interface CorrelationExtent {
+  readonly iterations: number;
+  readonly classes: number;
+  readonly layers: number;
+  readonly filters: number;
+  readonly sets: number;
+  /** Pairs of a mini-set and a class that were tested. */
+  readonly tests: number;
+}
+
+/** Anomaly filters, divided into mini-sets, against the anomaly iterations of classes. */
+export interface Correlation extends Cursor, CorrelationTable {
+  readonly settings: CorrelationSettings;
+  readonly extent: CorrelationExtent;
+  /** The highest score of the run with this window; null where there is none. */
+  readonly highest: Highest | null;
+  readonly dumps: number;
+}
+
+/** What a row of the Layer view's face stands for. */
+export type CorrelationRowsBy = 'filter' | 'set' | 'layer';
+
+/** How far anomaly filters moved, in the order of `Correlation`: a row for each filter, mini-set, or layer. */
+export interface CorrelationRows extends Cursor {
+  readonly settings: CorrelationSettings;
+  readonly by: CorrelationRowsBy;
+  readonly detail: Detail;
+  readonly dumps: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** (rows, columns), row by row: 0 missing, 1..255 shares of the farthest that the filter ever moved, 0..1. */
+  readonly cells: Uint8Array;
+}
+
 export interface LiveWord {
   readonly dumps: number;
   readonly iteration: number;
@@ -209,20 +273,27 @@ export interface DataSource {
   runs(asking: Asking): Promise<RunList>;
   run(run: string, asking: Asking): Promise<RunInfo>;
   overall(run: string, held: Overall | null, asking: Asking): Promise<Overall>;
-  classes(run: string, held: ClassErrors | null, asking: Asking): Promise<ClassErrors>;
+  classes(run: string, range: Range | null, held: ClassErrors | null, asking: Asking): Promise<ClassErrors>;
   clusters(run: string, k: number, asking: Asking): Promise<Clusters>;
   anomalies(run: string, window: number, threshold: number, asking: Asking): Promise<Anomalies>;
   anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts>;
   classSamples(run: string, cls: number, held: ClassSamples | null, asking: Asking): Promise<ClassSamples>;
   sample(run: string, sample: number, asking: Asking): Promise<SampleHistory>;
   network(run: string, asking: Asking): Promise<NetworkAnswer>;
-  nodeStats(run: string, measure: string, held: NodeStats | null, asking: Asking): Promise<NodeStats>;
+  nodeStats(
+    run: string,
+    measure: string,
+    range: Range | null,
+    held: NodeStats | null,
+    asking: Asking,
+  ): Promise<NodeStats>;
   box(run: string, node: number, measure: string, held: BoxStats | null, asking: Asking): Promise<BoxStats>;
   filters(
     run: string,
     layer: number,
     measure: string,
     normalise: Normalisation,
+    range: Range | null,
     asking: Asking,
   ): Promise<FilterCells>;
   /** The values behind the colours: (filters, dumps), row by row. */
@@ -245,6 +316,15 @@ export interface DataSource {
   topFilters(run: string, iteration: number, k: number, measure: string, asking: Asking): Promise<TopFilters>;
   topCounts(run: string, k: number, measure: string, asking: Asking): Promise<TopCounts>;
   kernels(run: string, iteration: number, asking: Asking): Promise<Kernels>;
+  correlation(run: string, settings: CorrelationSettings, asking: Asking): Promise<Correlation>;
+  /** In at most so many columns; null: every dump. */
+  correlationRows(
+    run: string,
+    settings: CorrelationSettings,
+    by: CorrelationRowsBy,
+    width: number | null,
+    asking: Asking,
+  ): Promise<CorrelationRows>;
   pictureAddress(run: string, sample: number): string;
   /** Both return the function that ends the listening. */
   followRuns(listener: Listener<RunList>): () => void;

@@ -16,6 +16,9 @@ const STEPPED: ReadonlySet<keyof View | null> = new Set([
   'filterHeight',
   'top',
   'filter',
+  'above',
+  'appears',
+  'depth',
 ]);
 
 export class ViewStore {

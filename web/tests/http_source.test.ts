@@ -111,6 +111,62 @@ describe('HttpSource', () => {
   });
 });
 
+describe('answers in levels of detail', () => {
+  /** Of one node. */
+  const stats = (header: object, rows: Record<string, number[]>) =>
+    frameOf(
+      { iteration: 99, branch: 0, ...header },
+      Object.entries(rows).map(([name, cells]) => ({
+        name,
+        data: Float32Array.from(cells),
+        shape: [1, cells.length],
+      })),
+    );
+
+  it('say of which dumps they are, and carry mean and extremes', async () => {
+    const rows = { values: [1, 2], lowest: [0, 1], highest: [5, 9] };
+    const asked = serve(stats({ level: 4, from: 8, first: 8, dumps: 14 }, rows));
+    const range = { columns: 2, span: [9, 14] } as const;
+    const got = await new HttpSource().nodeStats('a', 'sd', range, null, asking);
+    expect(asked).toEqual(['/api/node-stats?run=a&measure=sd&width=2&from=9&to=14']);
+    expect(got.detail).toEqual({ level: 4, first: 8, end: 14 });
+    expect([[...got.values.row(0)], [...got.lowest.row(0)], [...got.highest.row(0)]]).toEqual([
+      [1, 2],
+      [0, 1],
+      [5, 9],
+    ]);
+  });
+
+  it('grow by columns, the last one anew, and come whole where their level has changed', async () => {
+    const whole = { columns: 3, span: null };
+    const asked = serve(
+      stats({ level: 4, from: 0, first: 0, dumps: 10 }, { values: [1, 2, 3], lowest: [1, 1, 1], highest: [4, 4, 4] }), // prettier-ignore
+      stats({ level: 4, from: 0, first: 8, dumps: 12 }, { values: [7], lowest: [6], highest: [8] }),
+      stats({ level: 4, from: 0, first: 12, dumps: 12 }, { values: [], lowest: [], highest: [] }),
+      stats({ level: 16, from: 0, first: 0, dumps: 13 }, { values: [5], lowest: [4], highest: [9] }),
+    );
+    const source = new HttpSource();
+    let held = await source.nodeStats('a', 'sd', whole, null, asking);
+    held = await source.nodeStats('a', 'sd', whole, held, asking);
+    expect(asked[1]).toBe('/api/node-stats?run=a&measure=sd&width=3&since=99&branch=0&level=4');
+    expect([[...held.values.row(0)], [...held.lowest.row(0)]]).toEqual([[1, 2, 7], [1, 1, 6]]); // prettier-ignore
+    expect(held.detail).toEqual({ level: 4, first: 0, end: 12 });
+    held = await source.nodeStats('a', 'sd', whole, held, asking);
+    expect([[...held.highest.row(0)], held.detail.end]).toEqual([[4, 4, 8], 12]);
+    held = await source.nodeStats('a', 'sd', whole, held, asking);
+    expect([[...held.values.row(0)], [...held.highest.row(0)]]).toEqual([[5], [9]]);
+    expect(held.detail).toEqual({ level: 16, first: 0, end: 13 });
+  });
+
+  it('are every dump where no columns are asked for', async () => {
+    const asked = serve(stats({ first: 0, dumps: 2 }, { values: [1, 2] }));
+    const got = await new HttpSource().nodeStats('a', 'sd', null, null, asking);
+    expect(asked).toEqual(['/api/node-stats?run=a&measure=sd']);
+    expect(got.detail).toEqual({ level: 1, first: 0, end: 2 });
+    expect(got.highest).toBe(got.values);
+  });
+});
+
 describe('a run that has ended', () => {
   const info = (version: string | null) => new Response(JSON.stringify({ id: 'a', version }));
 

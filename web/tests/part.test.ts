@@ -71,6 +71,23 @@ describe('Part', () => {
     expect([part.value, asked.length]).toEqual([3, 3]);
   });
 
+  it('appends nothing to an old value that stayed because its successor failed', async () => {
+    const { asked, ask, settled } = byHand();
+    const part = new Part<number>();
+    part.load('a', ask);
+    asked[0].answer(1);
+    await settled();
+    part.load('b', ask, 'keep');
+    asked[1].fail(new SourceError('not now', '/api/b', 500, ''));
+    await settled();
+    expect([part.value, part.answered]).toEqual([1, 'a']);
+    part.refresh();
+    expect(asked[2].held).toBeNull();
+    asked[2].answer(2);
+    await settled();
+    expect([part.value, part.answered]).toEqual([2, 'b']);
+  });
+
   it('keeps a failure until it is asked again', async () => {
     const { asked, ask, settled } = byHand();
     const part = new Part<number>();

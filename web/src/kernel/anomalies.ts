@@ -1,3 +1,5 @@
+import type { Rule } from './view_state.ts';
+
 /** Anomaly iterations by class, and how they are drawn when they lie closer than the eye can tell apart. */
 export interface Anomaly {
   readonly cls: number;
@@ -7,12 +9,37 @@ export interface Anomaly {
   readonly pending: number;
 }
 
+/** Scores travel as float32; a threshold of 35 % is not to miss one of 0.35. */
+const SHARE_TOLERANCE = 1e-6;
+
 export interface AnomalyTable {
   readonly cls: Int32Array;
   readonly dump: Int32Array;
   readonly left: Float32Array;
   readonly right: Float32Array;
   readonly pending: Float32Array;
+}
+
+/** Of which classes, and by which rule, anomalies are looked at. */
+export interface AnomalyRestriction {
+  readonly rule: Rule;
+  /** Empty: of all. */
+  readonly classes: ReadonlySet<number>;
+}
+
+/** The anomalies that one rule alone would find, or either, of the classes that are looked at. */
+export function restricted(
+  all: ReadonlyMap<number, readonly Anomaly[]>,
+  { rule, classes }: AnomalyRestriction,
+  threshold: number,
+): Map<number, readonly Anomaly[]> {
+  const fires = (anomaly: Anomaly) => rule === 'either' || anomaly[rule] >= threshold - SHARE_TOLERANCE;
+  const out = new Map<number, readonly Anomaly[]>();
+  for (const [cls, list] of all) {
+    const kept = classes.size === 0 || classes.has(cls) ? list.filter(fires) : [];
+    if (kept.length > 0) out.set(cls, kept);
+  }
+  return out;
 }
 
 /** Rows of the table arrive sorted by class, then dump. */
@@ -66,7 +93,7 @@ export function mergeGlyphs(
 }
 
 function glyphOf(members: readonly Anomaly[], x: (dump: number) => number, threshold: number): Glyph {
-  const fires = (score: number) => (score > 0 && score >= threshold - 1e-6 ? score : 0);
+  const fires = (score: number) => (score > 0 && score >= threshold - SHARE_TOLERANCE ? score : 0);
   const strongest = members.reduce((best, m) => (scoreOf(m) > scoreOf(best) ? m : best));
   return {
     x: x(strongest.dump),

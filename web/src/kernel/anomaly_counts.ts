@@ -40,6 +40,21 @@ export function lowerThreshold(
   return null;
 }
 
+/** The lowest round threshold above `percent` that shows at most `most` anomalies, but some; null where none does. */
+export function stricterThreshold(
+  table: AnomalyCounts,
+  window: number,
+  percent: number,
+  most: number,
+): { percent: number; count: number } | null {
+  for (let higher = Math.floor(percent / 5) * 5 + 5; higher <= 100; higher += 5) {
+    const found = countAt(table, window, higher);
+    if (found?.exact && found.count > 0 && found.count <= most)
+      return { percent: higher, count: found.count };
+  }
+  return null;
+}
+
 /** The largest window below `window` at which any rule fires for any sample; null where none does. */
 export function lowerWindow(table: AnomalyCounts, window: number): number | null {
   const firing = table.windows.filter((w, row) => w < window && table.counts[row * THRESHOLDS] > 0);

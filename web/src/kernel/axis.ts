@@ -4,9 +4,13 @@ import { bisectLeft, ticks as niceTicks } from 'd3-array';
  * Where is a dump on the screen? Every dump has the same width, whatever the schedule, so that none vanishes; the labels
  * are iterations. Dump `d` covers [d, d + 1) of the dump scale and is named at its centre.
  */
-export interface Axis {
+export interface Axis extends Stretch {
   readonly iterations: Float64Array;
-  /** Shown part of the dump scale, [d0, d1). */
+}
+
+/** What a mark needs to know: the shown part of the dump scale (or of columns that stand for several dumps each). */
+export interface Stretch {
+  /** [d0, d1). */
   readonly d0: number;
   readonly d1: number;
   /** Where it lies on the screen, in CSS pixels. */
@@ -14,11 +18,14 @@ export interface Axis {
   readonly width: number;
 }
 
-export function xOf(axis: Axis, dump: number): number {
+/** Dumps [from, to). */
+export type DumpSpan = readonly [number, number];
+
+export function xOf(axis: Stretch, dump: number): number {
   return axis.x0 + ((dump - axis.d0) / (axis.d1 - axis.d0)) * axis.width;
 }
 
-export function centreOf(axis: Axis, dump: number): number {
+export function centreOf(axis: Stretch, dump: number): number {
   return xOf(axis, dump + 0.5);
 }
 
@@ -29,7 +36,7 @@ export function dumpAt(axis: Axis, x: number): number {
   return Math.min(last, Math.max(Math.floor(axis.d0), Math.floor(position)));
 }
 
-export function pixelsPerDump(axis: Axis): number {
+export function pixelsPerDump(axis: Stretch): number {
   return axis.width / (axis.d1 - axis.d0);
 }
 

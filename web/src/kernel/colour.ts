@@ -171,6 +171,17 @@ export const PAPER_COLOURS = { correct: '#5cb85c', incorrect: '#d9534f' } as con
 
 export const THEMES: Readonly<Record<ThemeName, Theme>> = { light: LIGHT, dark: DARK };
 
+/** Of pinned mini-sets; each carries its number as well, since colours repeat and not all eyes tell them apart. */
+const PINS: Readonly<Record<ThemeName, readonly string[]>> = {
+  light: ['#047857', '#7c2d12', '#334155', '#6d28d9'],
+  dark: ['#34d399', '#fdba74', '#cbd5e1', '#b79cff'],
+};
+
+/** `place`: of how many that were pinned before it. */
+export function pinColour({ name }: Theme, place: number): string {
+  return PINS[name][place % PINS[name].length];
+}
+
 export type Rgb = readonly [number, number, number];
 
 export function parseHex(hex: string): Rgb {

@@ -57,6 +57,8 @@ export interface LayoutInput {
   readonly isClusterOpen: (cluster: number) => boolean;
   readonly isClassOpen: (cls: number) => boolean;
   /** Samples and wrong labels of an opened class; null while they are being fetched. */
+  /** Only some classes are looked at: they have rows whether their clusters are opened or not, other clusters none. */
+  readonly isRestricted: boolean;
   readonly opened: (cls: number) => { samples: number; taken: number } | null;
   readonly rowHeight: number;
   readonly maxChartHeight: number;
@@ -86,10 +88,11 @@ export function layOut(input: LayoutInput): Layout {
   let y = 0;
   for (let cluster = 0; cluster < input.clusters.length; cluster++) {
     const open = input.isClusterOpen(cluster);
+    if (input.isRestricted && input.clusters[cluster].length === 0) continue;
     rows.push({ kind: 'cluster', cluster, open, y, h: HEIGHTS.cluster });
     y += HEIGHTS.cluster + HEIGHTS.clusterGap;
     const classes = input.clusters[cluster];
-    const shown = open ? classes : classes.filter(input.isClassOpen);
+    const shown = open || input.isRestricted ? classes : classes.filter(input.isClassOpen);
     y = layOutClasses(input, cluster, shown, y, rows);
   }
   return { rows, height: y };

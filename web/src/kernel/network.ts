@@ -153,6 +153,17 @@ export function defaultShown(network: Network): number[] {
   return shown;
 }
 
+/** All of a node's layers are among these; of none, everything is. */
+export function isWithin(network: Network, node: number, layers: ReadonlySet<number>): boolean {
+  return layers.size === 0 || network.nodes[node].layers.every((layer) => layers.has(layer));
+}
+
+/** What is shown first where only some layers are looked at: these. */
+export function shownWithin(network: Network, layers: ReadonlySet<number>): number[] {
+  const known = [...layers].filter((layer) => layer < network.layers.length);
+  return known.length > 0 ? known.map((layer) => network.nodeOfLayer[layer]) : defaultShown(network);
+}
+
 /** All children of its parent, itself among them. */
 export function siblingsOf(network: Network, node: number): readonly number[] {
   const { parent } = network.nodes[node];

@@ -1,5 +1,5 @@
 import { nice } from 'd3-array';
-import type { Axis } from './axis.ts';
+import type { Stretch } from './axis.ts';
 import { ranges } from './raster.ts';
 
 /**
@@ -19,8 +19,19 @@ export interface PixelSeries {
   readonly mean: Float32Array;
 }
 
-/** `density`: columns in a CSS pixel. */
-export function toPixels(values: ArrayLike<number>, axis: Axis, density = 1): PixelSeries {
+/** The extremes of what each value is the mean of. */
+export interface Envelope {
+  readonly lowest: ArrayLike<number>;
+  readonly highest: ArrayLike<number>;
+}
+
+/** `density`: columns in a CSS pixel. Without an envelope each value is its own extreme. */
+export function toPixels(
+  values: ArrayLike<number>,
+  axis: Stretch,
+  density = 1,
+  { lowest, highest }: Envelope = { lowest: values, highest: values },
+): PixelSeries {
   const size = Math.max(1, Math.round(axis.width * density));
   const covered = ranges(axis.d0, axis.d1, size, values.length);
   const min = new Float32Array(size).fill(Number.NaN);
@@ -33,8 +44,8 @@ export function toPixels(values: ArrayLike<number>, axis: Axis, density = 1): Pi
     let finite = 0;
     for (let d = covered[2 * x], end = covered[2 * x + 1]; d < end; d++) {
       const value = values[d];
-      if (value < lo) lo = value;
-      if (value > hi) hi = value;
+      if (lowest[d] < lo) lo = lowest[d];
+      if (highest[d] > hi) hi = highest[d];
       if (!Number.isFinite(value)) continue;
       sum += value;
       finite++;

@@ -97,6 +97,24 @@ export function layOutSpine(network: Network, height: number): Spine {
   };
 }
 
+/** The same spine in less height, where there is no room to scroll. */
+export function squeezed(spine: Spine, height: number): Spine {
+  if (spine.height <= height + 1e-6) return spine;
+  const scale = height / spine.height;
+  const bars = spine.bars.map((bar) => ({
+    ...bar,
+    segments: bar.segments.map(([top, bottom]) => [top * scale, bottom * scale] as const),
+  }));
+  return {
+    ...spine,
+    rows: spine.rows.map((row) => ({ ...row, y: row.y * scale, h: row.h * scale })),
+    bars,
+    barOf: new Map(bars.map((bar) => [bar.node, bar])),
+    height,
+    anchorOf: (node) => spine.anchorOf(node) * scale,
+  };
+}
+
 type Unplaced = Omit<SpineRow, 'y' | 'h'>;
 
 /** The nodes of the graph, then the layers that it does not know. */

@@ -1,4 +1,5 @@
 import type { ClassOrder } from './layout.ts';
+import { FILTER_DISTANCES } from './measures.ts';
 import type { RowOrder } from './predictions.ts';
 
 /**
@@ -10,12 +11,18 @@ import type { RowOrder } from './predictions.ts';
 export type Span = readonly [number, number];
 
 /** In the order of their keys, 1 and on. */
-export const VIEWS = ['validation', 'layers'] as const;
+export const VIEWS = ['validation', 'layers', 'correlation', 'cube'] as const;
 export type ViewName = (typeof VIEWS)[number];
 export type ChartKind = 'line' | 'horizon' | 'box';
 export type Normalisation = 'filter' | 'iteration' | 'global';
 export type FilterOrder = 'index' | 'similarity' | 'activity';
 export type SpineColour = 'kind' | 'value';
+/** Three skewed faces, the same three unskewed, layers beside correlation, or classes above it. */
+export type CubeLayout = 'cube' | 'flat' | 'front' | 'top';
+/** What a cell of the correlation shows: the mini-sets in it, or how many filters. */
+export type CorrelationCells = 'sets' | 'counts';
+/** Which rules make an iteration an anomaly iteration. */
+export type Rule = 'either' | 'left' | 'right';
 
 export interface View {
   readonly run: string | null;
@@ -58,6 +65,23 @@ export interface View {
   readonly top: number;
   /** The network's graph is popped out. */
   readonly graph: boolean;
+  /** Which filters are anomaly filters at which iterations: by which distance, further than what instead of `top`. */
+  readonly rule: Rule;
+  readonly distance: string;
+  readonly above: number | null;
+  /** Mini-sets that appear at fewer iterations are left out, and what chance explains. */
+  readonly appears: number;
+  readonly significant: boolean;
+  /** All views are restricted to these classes and layers; empty: to none. */
+  readonly onlyClasses: readonly number[];
+  readonly onlyLayers: readonly number[];
+  readonly layout: CubeLayout;
+  readonly cells: CorrelationCells;
+  /** Pinned mini-sets, by their ids, and classes. */
+  readonly minis: readonly number[];
+  readonly pinnedClasses: readonly number[];
+  /** Depth of the cube in thousandths of the stage's width and height; null until it is dragged. */
+  readonly depth: Span | null;
 }
 
 export const DEFAULTS: View = {
@@ -92,6 +116,18 @@ export const DEFAULTS: View = {
   spine: 'kind',
   top: 0,
   graph: false,
+  rule: 'either',
+  distance: 'change',
+  above: null,
+  appears: 1,
+  significant: false,
+  onlyClasses: [],
+  onlyLayers: [],
+  layout: 'cube',
+  cells: 'sets',
+  minis: [],
+  pinnedClasses: [],
+  depth: null,
 };
 
 export const BOUNDS = {
@@ -102,14 +138,21 @@ export const BOUNDS = {
   bands: [1, 6],
   filterHeight: [0, 8],
   top: [0, 1000],
+  appears: [1, 60],
 } as const;
 export const CHARTS: readonly ChartKind[] = ['line', 'horizon', 'box'];
 export const NORMALISATIONS: readonly Normalisation[] = ['filter', 'iteration', 'global'];
 export const FILTER_ORDERS: readonly FilterOrder[] = ['index', 'similarity', 'activity'];
+export const LAYOUTS: readonly CubeLayout[] = ['cube', 'flat', 'front', 'top'];
+export const CELLS: readonly CorrelationCells[] = ['sets', 'counts'];
+export const RULES: readonly Rule[] = ['either', 'left', 'right'];
 const SPINES: readonly SpineColour[] = ['kind', 'value'];
 const SORTS: readonly ClassOrder[] = ['hardest', 'name', 'score', 'similarity'];
 const ROWS: readonly RowOrder[] = ['similarity', 'label', 'final'];
 const LONGEST_LIST = 5000;
+const ID_DIGITS = 12;
+const MOST_MINIS = 60;
+const LARGEST_SHARE = 999;
 
 export function encode(view: View): string {
   const query: string[] = [];
@@ -148,6 +191,18 @@ export function encode(view: View): string {
   put('spine', view.spine, DEFAULTS.spine);
   put('top', view.top, DEFAULTS.top);
   put('graph', view.graph ? 1 : 0, 0);
+  put('rule', view.rule, DEFAULTS.rule);
+  put('dist', view.distance, DEFAULTS.distance);
+  put('above', view.above, null);
+  put('min', view.appears, DEFAULTS.appears);
+  put('sig', view.significant ? 1 : 0, 0);
+  put('rc', encodeList(view.onlyClasses), '');
+  put('rl', encodeList(view.onlyLayers), '');
+  put('layout', view.layout, DEFAULTS.layout);
+  put('cells', view.cells, DEFAULTS.cells);
+  put('mini', view.minis.map(encodeId).join('.'), '');
+  put('pc', encodeList(view.pinnedClasses), '');
+  put('depth', view.depth && view.depth.join('.'), null);
   return query.length ? `?${query.join('&')}` : '';
 }
 
@@ -186,7 +241,37 @@ export function decode(search: string): View {
     spine: oneOf(query.get('spine'), SPINES, DEFAULTS.spine),
     top: clamped(query.get('top'), DEFAULTS.top, BOUNDS.top),
     graph: query.get('graph') === '1',
+    rule: oneOf(query.get('rule'), RULES, DEFAULTS.rule),
+    distance: oneOf<string>(query.get('dist'), FILTER_DISTANCES, DEFAULTS.distance),
+    above: positive(query.get('above')),
+    appears: clamped(query.get('min'), DEFAULTS.appears, BOUNDS.appears),
+    significant: query.get('sig') === '1',
+    onlyClasses: decodeList(query.get('rc')),
+    onlyLayers: decodeList(query.get('rl')),
+    layout: oneOf(query.get('layout'), LAYOUTS, DEFAULTS.layout),
+    cells: oneOf(query.get('cells'), CELLS, DEFAULTS.cells),
+    minis: decodeIds(query.get('mini')),
+    pinnedClasses: decodeList(query.get('pc')),
+    depth: decodeSpan(query.get('depth'), '.', (x, y) => within(x) && within(y)),
   };
+}
+
+const within = (share: number) => share > 0 && share <= LARGEST_SHARE;
+
+/** The id of a mini-set as it is written everywhere: twelve hexadecimal digits. */
+export function encodeId(id: number): string {
+  return id.toString(16).padStart(ID_DIGITS, '0');
+}
+
+/** Mini-sets keep the order in which they were pinned: a comparison names them in it. */
+function decodeIds(text: string | null): number[] {
+  const known = (text ?? '').split('.').filter((part) => /^[0-9a-f]{12}$/.test(part));
+  return [...new Set(known)].slice(0, MOST_MINIS).map((part) => Number.parseInt(part, 16));
+}
+
+function positive(text: string | null): number | null {
+  const value = Number(text);
+  return text !== null && text.trim() !== '' && Number.isFinite(value) && value > 0 ? value : null;
 }
 
 /** Sorted numbers as `3-5.40`. */

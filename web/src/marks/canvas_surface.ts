@@ -1,3 +1,4 @@
+import { isUpright, type Affine } from '../kernel/affine.ts';
 import type { Pixels } from '../kernel/raster.ts';
 import { canvasOf, FONT, type Fill, type Stroke, type Surface, type TextStyle } from './surface.ts';
 
@@ -26,6 +27,8 @@ export class CanvasSurface implements Surface {
   readonly #context: CanvasRenderingContext2D;
   readonly #scratch = document.createElement('canvas');
   readonly #patterns = new Map<string, CanvasPattern>();
+  /** In a skewed plane no pixel of a raster is one of the screen. */
+  #isSkewed = false;
 
   constructor(
     context: CanvasRenderingContext2D,
@@ -81,12 +84,20 @@ export class CanvasSurface implements Surface {
     c.textBaseline = 'middle';
     c.textAlign = style.anchor === 'middle' ? 'center' : style.anchor === 'end' ? 'right' : 'left';
     c.fillStyle = style.fill;
-    c.fillText(text, x, y + 0.5);
+    c.globalAlpha = style.alpha ?? 1;
+    if (style.angle) {
+      c.save();
+      c.translate(x, y);
+      c.rotate((style.angle * Math.PI) / 180);
+      c.fillText(text, 0, 0.5);
+      c.restore();
+    } else c.fillText(text, x, y + 0.5);
+    c.globalAlpha = 1;
   }
 
   pixels(pixels: Pixels, x: number, y: number, w: number, h: number): void {
     if (pixels.width === 0 || pixels.height === 0) return;
-    this.#context.imageSmoothingEnabled = false;
+    this.#context.imageSmoothingEnabled = this.#isSkewed;
     this.#context.drawImage(canvasOf(pixels, this.#scratch), x, y, w, h);
   }
 
@@ -107,6 +118,17 @@ export class CanvasSurface implements Surface {
     c.rect(x, y, w, h);
     c.clip();
     draw();
+    c.restore();
+  }
+
+  transformed(matrix: Affine, draw: () => void): void {
+    const c = this.#context;
+    const was = this.#isSkewed;
+    c.save();
+    c.transform(matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f);
+    this.#isSkewed = was || !isUpright(matrix);
+    draw();
+    this.#isSkewed = was;
     c.restore();
   }
 

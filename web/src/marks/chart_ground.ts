@@ -1,7 +1,7 @@
-import type { Axis } from '../kernel/axis.ts';
+import type { Stretch } from '../kernel/axis.ts';
 import type { Theme } from '../kernel/colour.ts';
 import { separateAnchors } from '../kernel/links.ts';
-import { runs, yOf, type PixelSeries, type Scale } from '../kernel/series.ts';
+import { runs, yOf, type Envelope, type PixelSeries, type Scale } from '../kernel/series.ts';
 import { valueText } from '../kernel/format.ts';
 import { knownPart } from './stripes.ts';
 import type { Surface } from './surface.ts';
@@ -10,12 +10,14 @@ export interface ChartBox {
   readonly y: number;
   readonly h: number;
   readonly values: ArrayLike<number>;
+  /** Where each value is a mean: what it is the mean of lies between. */
+  readonly envelope?: Envelope;
 }
 
 /** What every chart over time lies on: panel and frame; hatched where nothing is known, grey where it is still to come. */
 export function drawChartGround(
   surface: Surface,
-  axis: Axis,
+  axis: Stretch,
   theme: Theme,
   { y, h, values }: ChartBox,
   { x0, step, max }: PixelSeries,
@@ -29,7 +31,7 @@ export function drawChartGround(
   drawChartBorder(surface, axis, theme, y, h);
 }
 
-export function drawChartBorder(surface: Surface, axis: Axis, theme: Theme, y: number, h: number): void {
+export function drawChartBorder(surface: Surface, axis: Stretch, theme: Theme, y: number, h: number): void {
   surface.frame(axis.x0 - 0.5, y - 0.5, axis.width + 1, h + 1, { stroke: theme.line, width: 1 });
 }
 
@@ -43,7 +45,7 @@ const LABEL_PITCH = 10.5;
 /** The ends of the scale, at the right; a line at zero where it lies between them, and one at a value to compare with. */
 export function drawScale(
   surface: Surface,
-  axis: Axis,
+  axis: Stretch,
   theme: Theme,
   scale: Scale,
   y: number,

@@ -1,4 +1,4 @@
-import type { Axis } from '../kernel/axis.ts';
+import type { Stretch } from '../kernel/axis.ts';
 import type { Theme } from '../kernel/colour.ts';
 import { separateAnchors } from '../kernel/links.ts';
 import { reduceMax } from '../kernel/raster.ts';
@@ -19,7 +19,7 @@ const LABEL_X = 16;
 /** Thinner rows are hatched over their neighbours, or they could not be seen. */
 const THINNEST_HATCH = 2;
 
-export function drawFilterChart(surface: Surface, axis: Axis, theme: Theme, chart: FilterChart): void {
+export function drawFilterChart(surface: Surface, axis: Stretch, theme: Theme, chart: FilterChart): void {
   drawCells(surface, axis, theme, chart, (raster, view, columns) =>
     reduceMax(raster, view, columns, chart.middle),
   );
@@ -90,7 +90,7 @@ export function filterAt(chart: PixelChart, y: number): number | null {
 /** As many names as have room, taken evenly from all, and how many more there are. */
 function drawNeverLabels(
   surface: Surface,
-  axis: Axis,
+  axis: Stretch,
   theme: Theme,
   chart: FilterChart,
   never: readonly NeverRow[],

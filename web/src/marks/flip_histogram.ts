@@ -17,7 +17,8 @@ export function drawFlipHistogram(
   const middle = Math.round(y + h / 2);
   const from = Math.max(0, Math.floor(axis.d0));
   const to = Math.min(counts.left.length, Math.ceil(axis.d1));
-  const highest = Math.max(1, ...counts.left.subarray(from, to), ...counts.right.subarray(from, to));
+  let highest = 1;
+  for (let d = from; d < to; d++) highest = Math.max(highest, counts.left[d], counts.right[d]);
   const scale = (h / 2 - 2) / Math.max(highest, samples * 0.2);
   const width = Math.max(1, pixelsPerDump(axis) - (pixelsPerDump(axis) > 3 ? 1 : 0));
   surface.clipped(axis.x0 - 1, y - 1, axis.width + 2, h + 2, () => {

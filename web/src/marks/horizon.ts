@@ -1,20 +1,17 @@
-import type { Axis } from '../kernel/axis.ts';
+import type { Stretch } from '../kernel/axis.ts';
 import { horizonColours, type Theme } from '../kernel/colour.ts';
 import { horizonBands } from '../kernel/horizon.ts';
 import { toPixels, type HorizonScale } from '../kernel/series.ts';
-import { drawChartGround } from './chart_ground.ts';
+import { drawChartGround, type ChartBox } from './chart_ground.ts';
 import type { Surface } from './surface.ts';
 
-export interface HorizonChart {
-  readonly y: number;
-  readonly h: number;
-  readonly values: ArrayLike<number>;
+export interface HorizonChart extends ChartBox {
   readonly scale: HorizonScale;
 }
 
-export function drawHorizon(surface: Surface, axis: Axis, theme: Theme, chart: HorizonChart): void {
+export function drawHorizon(surface: Surface, axis: Stretch, theme: Theme, chart: HorizonChart): void {
   const { y, h, values, scale } = chart;
-  const pixels = toPixels(values, axis, surface.density);
+  const pixels = toPixels(values, axis, surface.density, chart.envelope);
   drawChartGround(surface, axis, theme, chart, pixels);
   const positive = horizonColours(theme.horizonPositive, scale.bands);
   const negative = horizonColours(theme.horizonNegative, scale.bands);

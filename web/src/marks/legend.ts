@@ -12,7 +12,7 @@ export function drawRamp(surface: Surface, ramp: Ramp, x: number, y: number, w: 
 }
 
 /** The legend in one line, for exported pictures and where the side panel is closed. */
-export function drawLegendLine(surface: Surface, theme: Theme, x: number, y: number): void {
+export function drawLegendLine(surface: Surface, theme: Theme, x: number, y: number, level = ''): void {
   const words = { size: 10, fill: theme.ink2 };
   surface.text('Error rate  0 %', x, y, words);
   drawRamp(surface, theme.errorRamp, x + 80, y - 4.5, 110, 9);
@@ -26,4 +26,5 @@ export function drawLegendLine(surface: Surface, theme: Theme, x: number, y: num
   surface.text('correct', x + 628, y, words);
   surface.rect(x + 676, y - 4.5, 9, 9, { fill: theme.incorrect });
   surface.text('incorrect', x + 690, y, words);
+  surface.text(level, x + 752, y, words);
 }

@@ -1,40 +1,37 @@
-import { centreOf, pixelsPerDump, type Axis } from '../kernel/axis.ts';
+import { centreOf, pixelsPerDump, type Stretch } from '../kernel/axis.ts';
 import type { Theme } from '../kernel/colour.ts';
 import { runs, toPixels, yOf, type PixelSeries, type Scale } from '../kernel/series.ts';
-import { drawChartGround, drawScale, type Guide } from './chart_ground.ts';
+import { drawChartGround, drawScale, type ChartBox, type Guide } from './chart_ground.ts';
 import type { Surface } from './surface.ts';
 
 /**
- * A curve over the dumps. Where several share a pixel it is their mean, in an envelope from the least to the largest;
- * unknown dumps break it.
+ * A curve over the dumps. Where several share a pixel, or a value, it is their mean, in an envelope from the least to the
+ * largest; unknown dumps break it.
  */
-export interface LineChart {
-  readonly y: number;
-  readonly h: number;
-  readonly values: ArrayLike<number>;
+export interface LineChart extends ChartBox {
   readonly scale: Scale;
   readonly stroke?: string;
   /** A value to compare with. */
   readonly guide?: Guide | null;
 }
 
-export function drawLineChart(surface: Surface, axis: Axis, theme: Theme, chart: LineChart): void {
+export function drawLineChart(surface: Surface, axis: Stretch, theme: Theme, chart: LineChart): void {
   const { y, h, values, scale } = chart;
   const stroke = chart.stroke ?? theme.training;
-  const pixels = toPixels(values, axis, 1);
+  const pixels = toPixels(values, axis, 1, chart.envelope);
   drawChartGround(surface, axis, theme, chart, pixels);
   drawScale(surface, axis, theme, scale, y, h, chart.guide ?? null);
   const at = yOf(scale, y, h);
   // One pixel beyond, so that a line along the edge keeps its width.
   surface.clipped(axis.x0, y - 1, axis.width, h + 2, () => {
-    if (pixelsPerDump(axis) >= 1) {
-      for (const points of dumpLines(axis, values, at)) drawCurve(surface, points, stroke);
-    } else {
-      for (const [from, to] of runs(pixels.max.length, (x) => !Number.isNaN(pixels.max[x]))) {
-        surface.polygon(envelope(pixels, from, to, at), { fill: stroke, alpha: 0.25 }, null);
-        drawCurve(surface, meanLine(pixels, from, to, at), stroke);
-      }
+    const hasRoom = pixelsPerDump(axis) >= 1;
+    const known =
+      hasRoom && !chart.envelope ? [] : runs(pixels.max.length, (x) => !Number.isNaN(pixels.max[x]));
+    for (const [from, to] of known) {
+      surface.polygon(envelope(pixels, from, to, at), { fill: stroke, alpha: 0.25 }, null);
+      if (!hasRoom) drawCurve(surface, meanLine(pixels, from, to, at), stroke);
     }
+    if (hasRoom) for (const points of dumpLines(axis, values, at)) drawCurve(surface, points, stroke);
   });
 }
 
@@ -47,7 +44,7 @@ function drawCurve(surface: Surface, points: readonly number[], stroke: string):
   else surface.line(points, { stroke, width: 1.4 });
 }
 
-function dumpLines(axis: Axis, values: ArrayLike<number>, at: At): number[][] {
+function dumpLines(axis: Stretch, values: ArrayLike<number>, at: At): number[][] {
   const out: number[][] = [];
   // One dump beyond each end: the line goes on past the edge.
   const first = Math.max(0, Math.floor(axis.d0) - 1);

@@ -1,4 +1,4 @@
-import type { Axis } from '../kernel/axis.ts';
+import type { Stretch } from '../kernel/axis.ts';
 import type { Columns } from '../kernel/columns.ts';
 import type { Lut, Theme } from '../kernel/colour.ts';
 import { reduceMean, type Reduce } from '../kernel/raster.ts';
@@ -17,7 +17,7 @@ export interface PixelChart {
 }
 
 /** Samples from top to bottom, dumps from left to right: correct or not. */
-export function drawPixelChart(surface: Surface, axis: Axis, theme: Theme, chart: PixelChart): void {
+export function drawPixelChart(surface: Surface, axis: Stretch, theme: Theme, chart: PixelChart): void {
   drawCells(surface, axis, theme, chart, reduceMean);
   drawChartFrame(surface, axis, theme, chart);
 }
@@ -25,7 +25,7 @@ export function drawPixelChart(surface: Surface, axis: Axis, theme: Theme, chart
 /** The matrix itself; missing cells let the hatch through. */
 export function drawCells(
   surface: Surface,
-  axis: Axis,
+  axis: Stretch,
   theme: Theme,
   chart: PixelChart,
   reduce: Reduce,
@@ -50,7 +50,7 @@ export function drawCells(
 }
 
 /** The frame around it, and beside it which part of its rows is shown. */
-export function drawChartFrame(surface: Surface, axis: Axis, theme: Theme, chart: PixelChart): void {
+export function drawChartFrame(surface: Surface, axis: Stretch, theme: Theme, chart: PixelChart): void {
   const { y, h } = chart;
   surface.frame(axis.x0 - 0.5, y - 0.5, axis.width + 1, h + 1, { stroke: theme.ink, width: 1 });
   drawScrollThumb(surface, axis, theme, chart);
@@ -61,7 +61,7 @@ export function isCut(chart: PixelChart): boolean {
   return chart.order.length * chart.rowHeight > chart.h + 1;
 }
 
-function drawScrollThumb(surface: Surface, axis: Axis, theme: Theme, chart: PixelChart): void {
+function drawScrollThumb(surface: Surface, axis: Stretch, theme: Theme, chart: PixelChart): void {
   if (!isCut(chart)) return;
   const whole = chart.order.length * chart.rowHeight;
   const length = Math.max(16, (chart.h / whole) * chart.h);

@@ -1,4 +1,4 @@
-import type { Axis } from '../kernel/axis.ts';
+import type { Stretch } from '../kernel/axis.ts';
 import type { Lut, Theme } from '../kernel/colour.ts';
 import { reduceMean } from '../kernel/raster.ts';
 import type { Surface } from './surface.ts';
@@ -12,7 +12,7 @@ export interface Stripe {
 /** One matrix row a stripe, over the shown dumps. Missing cells let the hatch through. */
 export function drawStripes(
   surface: Surface,
-  axis: Axis,
+  axis: Stretch,
   theme: Theme,
   source: { data: Uint8Array; stride: number; length: number; lut: Lut },
   stripes: readonly Stripe[],
@@ -31,7 +31,7 @@ export function drawStripes(
 }
 
 /** A part of a live run may be some dumps behind the axis: those are not missing, only not here yet. */
-export function knownPart(axis: Axis, length: number): { col1: number; shown: number } {
+export function knownPart(axis: Stretch, length: number): { col1: number; shown: number } {
   const col1 = Math.min(axis.d1, length);
   return { col1, shown: Math.max(0, ((col1 - axis.d0) / (axis.d1 - axis.d0)) * axis.width) };
 }

@@ -1,3 +1,4 @@
+import type { Affine } from '../kernel/affine.ts';
 import type { Pixels } from '../kernel/raster.ts';
 
 /** What a mark may draw with. One drawing serves the screen, the PNG and the SVG. All lengths are CSS pixels. */
@@ -19,6 +20,9 @@ export interface TextStyle {
   readonly fill: string;
   readonly weight?: number;
   readonly anchor?: 'start' | 'middle' | 'end';
+  readonly alpha?: number;
+  /** Degrees by which it is turned around its anchor, clockwise. */
+  readonly angle?: number;
 }
 
 export interface Surface {
@@ -33,6 +37,8 @@ export interface Surface {
   picture(image: HTMLImageElement, x: number, y: number, w: number, h: number): void;
   hatch(x: number, y: number, w: number, h: number, line: string, ground: string): void;
   clipped(x: number, y: number, w: number, h: number, draw: () => void): void;
+  /** Draws in the coordinates of a plane that may be skewed or turned. */
+  transformed(matrix: Affine, draw: () => void): void;
   /** Device pixels in a CSS pixel, for rasters. */
   readonly density: number;
 }

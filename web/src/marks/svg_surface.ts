@@ -1,3 +1,4 @@
+import { cssOfAffine, isUpright, type Affine } from '../kernel/affine.ts';
 import type { Pixels } from '../kernel/raster.ts';
 import { canvasOf, FONT, type Fill, type Stroke, type Surface, type TextStyle } from './surface.ts';
 
@@ -14,6 +15,7 @@ export class SvgSurface implements Surface {
   readonly #definitions: string[] = [];
   readonly #hatches = new Map<string, string>();
   #clips = 0;
+  #isSkewed = false;
 
   rect(x: number, y: number, w: number, h: number, style: Fill): void {
     const radius = style.radius ? ` rx="${round(style.radius)}"` : '';
@@ -37,8 +39,9 @@ export class SvgSurface implements Surface {
     const anchor = style.anchor && style.anchor !== 'start' ? ` text-anchor="${style.anchor}"` : '';
     const weight = style.weight ? ` font-weight="${style.weight}"` : '';
     const at = `x="${round(x)}" y="${round(y + style.size * 0.36)}"`;
+    const turned = style.angle ? ` transform="rotate(${round(style.angle)} ${round(x)} ${round(y)})"` : '';
     this.#parts.push(
-      `<text ${at} font-size="${style.size}"${weight}${anchor} fill="${style.fill}">${escaped(text)}</text>`,
+      `<text ${at} font-size="${style.size}"${weight}${anchor} ${filled(style)}${turned}>${escaped(text)}</text>`,
     );
   }
 
@@ -77,6 +80,15 @@ export class SvgSurface implements Surface {
     this.#parts.push('</g>');
   }
 
+  transformed(matrix: Affine, draw: () => void): void {
+    const was = this.#isSkewed;
+    this.#parts.push(`<g transform="${cssOfAffine(matrix)}">`);
+    this.#isSkewed = was || !isUpright(matrix);
+    draw();
+    this.#isSkewed = was;
+    this.#parts.push('</g>');
+  }
+
   /** `font`: address of the page's font as data, so that the file looks the same where it is not installed. */
   finish(width: number, height: number, title: string, font: string): string {
     const face = `@font-face{font-family:'Inter Variable';font-weight:100 900;src:url(${font}) format('woff2')}`;
@@ -89,9 +101,8 @@ export class SvgSurface implements Surface {
   }
 
   #image(address: string, x: number, y: number, w: number, h: number): void {
-    this.#parts.push(
-      `<image ${box(x, y, w, h)} preserveAspectRatio="none" style="image-rendering:pixelated" href="${address}"/>`,
-    );
+    const style = this.#isSkewed ? '' : ' style="image-rendering:pixelated"';
+    this.#parts.push(`<image ${box(x, y, w, h)} preserveAspectRatio="none"${style} href="${address}"/>`);
   }
 }
 
@@ -105,7 +116,7 @@ function pairs(points: ArrayLike<number>): string {
   return out.join(' ');
 }
 
-function filled(style: Fill): string {
+function filled(style: Pick<Fill, 'fill' | 'alpha'>): string {
   return `fill="${style.fill}"${style.alpha === undefined ? '' : ` fill-opacity="${style.alpha}"`}`;
 }
 

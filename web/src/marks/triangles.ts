@@ -9,22 +9,29 @@ export function halfWidth(score: number): number {
 }
 
 /** Left rule points down, right rule up, both make an hourglass; several in one place carry their number. */
-export function drawGlyph(surface: Surface, theme: Theme, glyph: Glyph, middle: number, fill: string): void {
-  const edge = { stroke: theme.triangleEdge, width: 1 };
+export function drawGlyph(
+  surface: Surface,
+  theme: Theme,
+  glyph: Glyph,
+  middle: number,
+  fill: string,
+  scale = 1,
+): void {
+  const edge = { stroke: theme.triangleEdge, width: scale < 1 ? 0.8 : 1 };
   const both = glyph.left > 0 && glyph.right > 0;
-  const h = both ? HEIGHT * 0.58 : HEIGHT / 2;
+  const h = (both ? HEIGHT * 0.58 : HEIGHT / 2) * scale;
   const { x } = glyph;
   if (glyph.left > 0) {
-    const w = halfWidth(glyph.left);
+    const w = halfWidth(glyph.left) * scale;
     const tip = both ? middle : middle + h;
     surface.polygon([x - w, middle - h, x + w, middle - h, x, tip], { fill }, edge);
   }
   if (glyph.right > 0) {
-    const w = halfWidth(glyph.right);
+    const w = halfWidth(glyph.right) * scale;
     const tip = both ? middle : middle - h;
     surface.polygon([x - w, middle + h, x + w, middle + h, x, tip], { fill }, edge);
   }
-  if (glyph.members.length > 1) drawMemberCount(surface, theme, glyph, middle);
+  if (glyph.members.length > 1 && scale === 1) drawMemberCount(surface, theme, glyph, middle);
 }
 
 /** Where a stripe is too thin for a triangle, a tick says that there is an anomaly. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byClass, mergeGlyphs, percentUnder, type Anomaly } from '../../src/kernel/anomalies.ts';
+import { byClass, mergeGlyphs, percentUnder, restricted, type Anomaly } from '../../src/kernel/anomalies.ts';
 
 const anomaly = (dump: number, left: number, right: number): Anomaly => ({
   cls: 0,
@@ -7,6 +7,37 @@ const anomaly = (dump: number, left: number, right: number): Anomaly => ({
   left,
   right,
   pending: 0,
+});
+
+describe('restricted', () => {
+  const all = new Map([
+    [2, [anomaly(10, 0.5, 0.1), anomaly(12, 0.2, 0.9)]],
+    [5, [anomaly(7, 0.1, 0.35)]],
+  ]);
+  const dumps = (rule: 'either' | 'left' | 'right', classes: number[] = []) =>
+    [...restricted(all, { rule, classes: new Set(classes) }, 0.35)].map(([cls, list]) => [
+      cls,
+      list.map(({ dump }) => dump),
+    ]);
+
+  it('leaves all of them where there is no restriction', () => {
+    expect(dumps('either')).toEqual([
+      [2, [10, 12]],
+      [5, [7]],
+    ]);
+  });
+
+  it('keeps those that one rule finds, and no class without any', () => {
+    expect(dumps('left')).toEqual([[2, [10]]]);
+    expect(dumps('right')).toEqual([
+      [2, [12]],
+      [5, [7]],
+    ]);
+  });
+
+  it('keeps the classes that are looked at', () => {
+    expect(dumps('either', [5, 6])).toEqual([[5, [7]]]);
+  });
 });
 
 describe('mergeGlyphs', () => {

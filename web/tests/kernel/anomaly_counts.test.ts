@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countAt, lowerThreshold, lowerWindow } from '../../src/kernel/anomaly_counts.ts';
+import { countAt, lowerThreshold, lowerWindow, stricterThreshold } from '../../src/kernel/anomaly_counts.ts';
 
 const counts = new Int32Array(2 * 101);
 for (let percent = 0; percent <= 100; percent++) {
@@ -26,6 +26,19 @@ describe('lowerThreshold', () => {
   it('is none where even the lowest shows too few', () => {
     expect(lowerThreshold(table, 10, 35, 13)).toBeNull();
     expect(lowerThreshold(table, 10, 0, 1)).toBeNull();
+  });
+});
+
+describe('stricterThreshold', () => {
+  it('is the lowest round one that shows few enough, and some', () => {
+    expect(stricterThreshold(table, 2, 35, 50)).toEqual({ percent: 50, count: 50 });
+    expect(stricterThreshold(table, 2, 35, 60)).toEqual({ percent: 40, count: 60 });
+    expect(stricterThreshold(table, 10, 12, 11)).toEqual({ percent: 25, count: 3 });
+  });
+
+  it('is none where what is few enough is nothing', () => {
+    expect(stricterThreshold(table, 10, 12, 2)).toBeNull();
+    expect(stricterThreshold(table, 2, 100, 50)).toBeNull();
   });
 });
 

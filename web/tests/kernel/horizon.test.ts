@@ -7,8 +7,7 @@ const BOTTOM = 100;
 const HEIGHT = 40;
 
 function pixelsOf(values: readonly number[]): PixelSeries {
-  const iterations = Float64Array.from(values, (_, i) => i);
-  return toPixels(values, { iterations, d0: 0, d1: values.length, x0: 0, width: values.length });
+  return toPixels(values, { d0: 0, d1: values.length, x0: 0, width: values.length });
 }
 
 /** How high an area is over the middle of a pixel, as a share of the chart. */

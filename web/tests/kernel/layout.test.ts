@@ -14,6 +14,7 @@ function input(change: Partial<LayoutInput> = {}): LayoutInput {
     clusters: [[3, 1], [0, 2, 4], []],
     isClusterOpen: (c) => c === 1,
     isClassOpen: (cls) => cls === 2,
+    isRestricted: false,
     opened: () => ({ samples: 50, taken: 3 }),
     rowHeight: 3,
     maxChartHeight: 400,
@@ -44,6 +45,17 @@ describe('layOut', () => {
   it('shows an opened class in a closed cluster', () => {
     const rows = layOut(input({ isClusterOpen: () => false })).rows;
     expect(rows.filter((row) => row.kind === 'class').map((row) => row.cls)).toEqual([2]);
+  });
+
+  it('shows the classes that it is restricted to, and no cluster without any', () => {
+    const restricted = input({
+      isRestricted: true,
+      isClusterOpen: () => false,
+      isClassOpen: () => false,
+      clusters: [[3], [], [0, 4]],
+    });
+    const kinds = layOut(restricted).rows.map((row) => ('cls' in row ? row.cls : `cluster ${row.cluster}`));
+    expect(kinds).toEqual(['cluster 0', 3, 'cluster 2', 0, 4]);
   });
 
   it('never lets rows overlap', () => {

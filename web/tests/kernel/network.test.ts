@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import {
   defaultShown,
   descendantsOf,
+  isWithin,
   levelOf,
   networkOf,
+  shownWithin,
   siblingsOf,
   type Network,
 } from '../../src/kernel/network.ts';
@@ -105,5 +107,23 @@ describe('defaultShown', () => {
     expect(names(flat, defaultShown(flat))).toEqual(['x', 'y']);
     const one = networkOf(answerOf(['x'], NO_GRAPH));
     expect(names(one, defaultShown(one))).toEqual(['x']);
+  });
+});
+
+describe('shownWithin', () => {
+  const network = networkOf(answerOf(['a.x', 'a.y', 'b.x', 'b.y'], NO_GRAPH));
+
+  it('is the layers that are looked at, else what is shown first', () => {
+    expect(names(network, shownWithin(network, new Set([1, 2])))).toEqual(['a.y', 'b.x']);
+    expect(shownWithin(network, new Set())).toEqual(defaultShown(network));
+    expect(shownWithin(network, new Set([9]))).toEqual(defaultShown(network));
+  });
+
+  it('holds a node whose layers are all among them', () => {
+    const within = (...layers: number[]) =>
+      network.nodes.filter(({ index }) => isWithin(network, index, new Set(layers))).map(({ name }) => name);
+    expect(within(0, 1)).toEqual(['a', 'a.x', 'a.y']);
+    expect(within(0)).toEqual(['a.x']);
+    expect(within()).toHaveLength(network.nodes.length);
   });
 });

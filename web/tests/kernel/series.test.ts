@@ -44,6 +44,12 @@ describe('toPixels', () => {
     expect([...mean]).toEqual([2, Infinity, 2]);
   });
 
+  it('keeps the extremes of what each value is the mean of', () => {
+    const envelope = { lowest: [0, 2, Number.NaN, 1], highest: [9, 4, Number.NaN, 2] };
+    const { min, max, mean } = toPixels([1, 3, Number.NaN, 1.5], axisOf(4, 2), 1, envelope);
+    expect([[...min], [...max], [...mean]]).toEqual([[0, 1], [9, 2], [2, 1.5]]); // prettier-ignore
+  });
+
   it('loses no extreme, however it is zoomed out', () => {
     const random = seeded(6);
     for (let round = 0; round < 60; round++) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { networkOf, type Network } from '../../src/kernel/network.ts';
-import { chartOrder, layOutSpine, MOST_LANES, type Spine } from '../../src/kernel/spine.ts';
+import { chartOrder, layOutSpine, MOST_LANES, squeezed, type Spine } from '../../src/kernel/spine.ts';
 import { answerOf, example, graphOf, NO_GRAPH, randomNetwork } from '../network_examples.ts';
 import { seeded } from '../random.ts';
 
@@ -188,5 +188,25 @@ describe('chartOrder', () => {
     const random = seeded(3);
     const shuffled = wanted.map(find).sort(() => random() - 0.5);
     expect(chartOrder(spine, shuffled).map((node) => network.nodes[node].name)).toEqual(wanted);
+  });
+});
+
+describe('squeezed', () => {
+  it('makes a spine as low as it has to be, all parts alike', () => {
+    const spine = layOutSpine(example('densenet121'), 300);
+    const low = squeezed(spine, 300);
+    expect(spine.height).toBeGreaterThan(500);
+    const last = low.rows[low.rows.length - 1];
+    expect(last.y + last.h).toBeCloseTo(300, 6);
+    const scale = 300 / spine.height;
+    spine.bars.forEach((bar, i) => {
+      bar.segments.flat().forEach((y, j) => expect(low.bars[i].segments.flat()[j]).toBeCloseTo(y * scale, 6));
+      expect(low.anchorOf(bar.node)).toBeCloseTo(spine.anchorOf(bar.node) * scale, 9);
+    });
+  });
+
+  it('leaves one alone that fits', () => {
+    const spine = layOutSpine(example('resnet50'), HEIGHT);
+    expect(squeezed(spine, HEIGHT)).toBe(spine);
   });
 });

@@ -35,7 +35,7 @@ function anyView(random: () => number): View {
     anomaly: random() < 0.5 ? null : [integer(random, 100), integer(random, 1e6)],
     rows: pick(['similarity', 'label', 'final'] as const),
     rowHeight: 1 + integer(random, 8),
-    view: pick(['validation', 'layers'] as const),
+    view: pick(['validation', 'layers', 'correlation', 'cube'] as const),
     stat: pick(['mean', 'sd', 'weight_median', 'update_ratio']),
     chart: pick(['line', 'horizon', 'box'] as const),
     bands: 1 + integer(random, 6),
@@ -50,6 +50,18 @@ function anyView(random: () => number): View {
     spine: pick(['kind', 'value'] as const),
     top: integer(random, 1001),
     graph: random() < 0.5,
+    rule: pick(['either', 'left', 'right'] as const),
+    distance: pick(['change', 'change_l1', 'euclidean', 'cosine_distance']),
+    above: pick([null, 0.02, 1e-7, 3]),
+    appears: 1 + integer(random, 60),
+    significant: random() < 0.5,
+    onlyClasses: list(),
+    onlyLayers: list(),
+    layout: pick(['cube', 'flat', 'front', 'top'] as const),
+    cells: pick(['sets', 'counts'] as const),
+    minis: Array.from({ length: integer(random, 4) }, (_, i) => i + 8 * integer(random, 2 ** 45)),
+    pinnedClasses: list(),
+    depth: random() < 0.5 ? null : [1 + integer(random, 999), 1 + integer(random, 999)],
   };
 }
 
@@ -87,6 +99,26 @@ describe('encode and decode', () => {
       expect(decode(encode(view))).toEqual(view);
     }
     expect(decode('?c=0-999999999999').classes.length).toBeLessThanOrEqual(5000);
+  });
+});
+
+describe('mini-sets in a link', () => {
+  it('are named by twelve digits and keep their order, each once', () => {
+    expect(encode({ ...DEFAULTS, minis: [2 ** 48 - 1, 10] })).toBe('?mini=ffffffffffff.00000000000a');
+    expect(decode('?mini=ffffffffffff.00000000000a.ffffffffffff').minis).toEqual([2 ** 48 - 1, 10]);
+  });
+
+  it('are left out where they are no such name', () => {
+    expect(decode('?mini=xyz.1.-00000000001.0x000000000a.FFFFFFFFFFFF').minis).toEqual([]);
+  });
+});
+
+describe('a limit, a depth and a distance', () => {
+  it('have to be possible', () => {
+    expect(decode('?above=0').above).toBeNull();
+    expect(decode('?above=-1&depth=0.4&dist=l7&min=0&layout=round&rule=both')).toEqual(DEFAULTS);
+    expect(decode('?above=1e-4&depth=255.285')).toMatchObject({ above: 1e-4, depth: [255, 285] });
+    expect(decode('?depth=1200.3').depth).toBeNull();
   });
 });
 

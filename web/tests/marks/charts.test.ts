@@ -3,6 +3,7 @@ import { boxBins } from '../../src/kernel/boxes.ts';
 import { horizonColours, THEMES } from '../../src/kernel/colour.ts';
 import { Columns } from '../../src/kernel/columns.ts';
 import { drawBoxChart } from '../../src/marks/box_chart.ts';
+import { drawErrorLine } from '../../src/marks/error_lines.ts';
 import { drawHorizonScale } from '../../src/marks/colour_scale.ts';
 import { drawHorizon } from '../../src/marks/horizon.ts';
 import { drawLineChart, type LineChart } from '../../src/marks/line_chart.ts';
@@ -50,6 +51,14 @@ describe('drawLineChart', () => {
     expect(curves[0].points[1]).toBeCloseTo(30);
   });
 
+  it('draws an envelope around values that are means, however much room they have', () => {
+    const envelope = { lowest: [-0.4, 0, -0.4], highest: [0, 0.8, 0] };
+    const { curves, polygons } = drawn([-0.2, 0, -0.2], 300, { envelope });
+    expect(curves.map(({ points }) => points)).toEqual([[150, 40, 250, 35, 350, 40]]);
+    const ys = polygons[0].points.filter((_, i) => i % 2 === 1);
+    expect([Math.min(...ys), Math.max(...ys)]).toEqual([expect.closeTo(15), expect.closeTo(45)]);
+  });
+
   it('draws zero, the ends of its scale, and a guide with its label', () => {
     const { lines, texts } = drawn([0, 0.5], 200, { guide: { value: 0.5, label: 'half' } });
     expect(texts.map(({ text }) => text)).toEqual(['1', 'half', '0', '−1']);
@@ -73,6 +82,30 @@ describe('drawLineChart', () => {
   });
 });
 
+describe('drawErrorLine', () => {
+  const drawn = (values: readonly number[], width: number) => {
+    const surface = new RecordingSurface();
+    drawErrorLine(surface, axisOf(values.length, width), values, (share) => 100 * (1 - share), {
+      stroke: '#000',
+    });
+    return surface.lines.map(({ points }) => points);
+  };
+
+  it('leads through every dump, and breaks at unknown ones', () => {
+    expect(drawn([1, 0.5, Number.NaN, 0.25, 0], 10)).toEqual([
+      [101, 0, 103, 50],
+      [107, 75, 109, 100],
+    ]);
+  });
+
+  it('keeps what a single dump did where many share a pixel', () => {
+    const values = Array.from({ length: 1000 }, (_, d) => (d === 407 ? 0.9 : 0.2));
+    const [points] = drawn(values, 100);
+    expect(points.length).toBeLessThan(300);
+    expect(points.slice(2 * 40, 2 * 42)).toEqual([140.5, expect.closeTo(10), 140.5, expect.closeTo(80)]);
+  });
+});
+
 describe('drawHorizon', () => {
   it('fills bands in the colours of their sign and depth, deepest last', () => {
     const surface = new RecordingSurface();
@@ -83,6 +116,17 @@ describe('drawHorizon', () => {
     const fills = surface.polygons.map(({ fill }) => fill.fill);
     expect(fills).toEqual([positive[0], negative[0], positive[1], negative[1]]);
     expect(surface.hatches).toEqual([{ x: 180, y: 0, w: 20, h: 40 }]);
+  });
+});
+
+describe('drawHorizon of means', () => {
+  it('is as high as the value of each that is furthest from 0', () => {
+    const surface = new RecordingSurface();
+    const envelope = { lowest: [0, -0.6], highest: [0.9, 0.1] };
+    const chart = { y: 0, h: 40, values: [0, 0], envelope, scale: { m: 1, bands: 1, signed: true } };
+    drawHorizon(surface, axisOf(2, 20), theme, chart);
+    const tops = surface.polygons.map(({ points }) => Math.min(...points.filter((_, i) => i % 2 === 1)));
+    expect(tops).toEqual([expect.closeTo(4, 4), expect.closeTo(16, 4)]);
   });
 });
 

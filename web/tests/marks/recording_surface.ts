@@ -1,3 +1,4 @@
+import type { Affine } from '../../src/kernel/affine.ts';
 import type { Pixels } from '../../src/kernel/raster.ts';
 import type { Fill, Stroke, Surface, TextStyle } from '../../src/marks/surface.ts';
 
@@ -18,6 +19,7 @@ export class RecordingSurface implements Surface {
   readonly texts: { readonly text: string; readonly x: number; readonly y: number }[] = [];
   readonly rasters: (Box & { readonly pixels: Pixels })[] = [];
   readonly hatches: Box[] = [];
+  readonly transforms: Affine[] = [];
 
   rect(x: number, y: number, w: number, h: number, style: Fill): void {
     this.rects.push({ x, y, w, h, style });
@@ -53,6 +55,11 @@ export class RecordingSurface implements Surface {
   }
 
   clipped(_x: number, _y: number, _w: number, _h: number, draw: () => void): void {
+    draw();
+  }
+
+  transformed(matrix: Affine, draw: () => void): void {
+    this.transforms.push(matrix);
     draw();
   }
 }

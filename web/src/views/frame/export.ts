@@ -10,6 +10,14 @@ export interface Sheet {
   readonly draw: (surface: Surface) => void;
 }
 
+/** A table that a view can write: its name in the menu, the end of its file's name, and its text. */
+export interface Table {
+  readonly id: string;
+  readonly label: string;
+  readonly suffix: string;
+  readonly csv: () => string | Promise<string>;
+}
+
 const PNG_DENSITY = 2;
 
 /** The font travels in the file; it and the writer are fetched only here: most readers never export a picture. */

@@ -1,4 +1,5 @@
-import type { DumpSpan, TimeStage } from './time_stage.svelte.ts';
+import type { DumpSpan } from '../../kernel/axis.ts';
+import type { TimeStage } from './time_stage.svelte.ts';
 
 /** What finished gestures do to the iterations, in every view. Each is one entry of the history. */
 const FEWEST_ZOOMED = 4;

@@ -1,6 +1,6 @@
-import { dumpAt, pixelsPerDump, xOf } from '../../kernel/axis.ts';
+import { dumpAt, pixelsPerDump, xOf, type DumpSpan } from '../../kernel/axis.ts';
 import { commitBrush, zoomedBy, zoomTo, zoomToBrush } from './time_actions.ts';
-import type { DumpSpan, InnerScroll, TimeStage } from './time_stage.svelte.ts';
+import type { InnerScroll, TimeStage } from './time_stage.svelte.ts';
 
 /**
  * What does the hand do on a stage? A press becomes a click, a brush, a moved edge of the brush, or a pan; nothing is
@@ -55,10 +55,15 @@ export abstract class TimeGestures<H extends TimeHover, S extends TimeStage> {
   protected abstract stepRowHeight(hover: H, step: 1 | -1, y: number): void;
   protected abstract cursorOf(hover: H): string;
 
-  cursor(hover: H | null, x: number): string {
+  /** Where on the axis a point lies, for a stage on which not all iterations run from left to right. */
+  protected axisX({ x }: { readonly hover: H; readonly x: number; readonly y: number }): number {
+    return x;
+  }
+
+  cursor(hover: H | null, x: number, y: number): string {
     if (this.#press?.mode === 'pan') return 'grabbing';
     if (!hover) return 'default';
-    if (this.isPlot(hover) && this.#edgeAt(x) !== null) return 'ew-resize';
+    if (this.isPlot(hover) && this.#edgeAt(this.axisX({ hover, x, y })) !== null) return 'ew-resize';
     return this.cursorOf(hover);
   }
 
@@ -66,7 +71,7 @@ export abstract class TimeGestures<H extends TimeHover, S extends TimeStage> {
     if (event.button !== 0) return;
     const hover = this.hitAt(x, y);
     if (!hover) return;
-    const edge = this.isPlot(hover) ? this.#edgeAt(x) : null;
+    const edge = this.isPlot(hover) ? this.#edgeAt(this.axisX({ hover, x, y })) : null;
     const { brush } = this.stage;
     const anchor = edge === null || !brush ? (hover.dump ?? 0) : edge === 0 ? brush[1] - 1 : brush[0];
     this.#press = {
@@ -94,7 +99,7 @@ export abstract class TimeGestures<H extends TimeHover, S extends TimeStage> {
       this.stage.run.pause();
     }
     if (press.mode === 'pan') this.#pan(press, x, y);
-    else this.#drawBrush(press, x);
+    else this.#drawBrush(press, this.axisX({ hover: press.hover, x, y }));
   }
 
   up(x: number, y: number): void {
@@ -102,7 +107,7 @@ export abstract class TimeGestures<H extends TimeHover, S extends TimeStage> {
     this.#press = null;
     if (!press) return;
     const { stage } = this;
-    if (press.mode === 'press') this.#click(press, x);
+    if (press.mode === 'press') this.#click(press, this.axisX({ hover: press.hover, x, y }));
     else if (press.mode === 'brush' && stage.draftBrush) {
       commitBrush(stage, stage.draftBrush);
       stage.draftBrush = null;
@@ -152,7 +157,11 @@ export abstract class TimeGestures<H extends TimeHover, S extends TimeStage> {
       return true;
     }
     if (hover.dump === null) return false;
-    stage.draftZoom = zoomedBy(stage, event.deltaY < 0 ? 0.8 : 1.25, dumpAt(stage.axis, x) + 0.5);
+    stage.draftZoom = zoomedBy(
+      stage,
+      event.deltaY < 0 ? 0.8 : 1.25,
+      dumpAt(stage.axis, this.axisX({ hover, x, y })) + 0.5,
+    );
     this.#settleZoom();
     return true;
   }

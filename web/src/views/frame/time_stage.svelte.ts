@@ -1,10 +1,10 @@
-import { dumpFrom, type Axis } from '../../kernel/axis.ts';
+import { dumpFrom, type Axis, type DumpSpan } from '../../kernel/axis.ts';
+import { columnsFor } from '../../kernel/detail.ts';
 import type { Span } from '../../kernel/view_state.ts';
+import type { Look } from '../../detailed.svelte.ts';
 import type { Settings } from '../../settings.svelte.ts';
 import type { ViewStore } from '../../view.svelte.ts';
 import type { RunData } from './run_data.svelte.ts';
-
-export type DumpSpan = readonly [number, number];
 
 /** What a row of pixels that scrolls inside its chart can do under the hand. */
 export interface InnerScroll {
@@ -53,6 +53,15 @@ export abstract class TimeStage {
     const width = Math.max(40, this.width - left - right);
     return { iterations: this.run.iterations, d0, d1, x0: left, width };
   });
+
+  readonly #columns = $derived.by(() => columnsFor(this.axis.width * devicePixelRatio));
+
+  /** What data are asked for: the dumps that are shown once the hand rests. */
+  readonly look: Look = $derived.by(() => ({
+    columns: this.#columns,
+    span: this.spanOf(this.store.v.zoom),
+    dumps: this.run.dumps,
+  }));
 
   /** Iterations [a, b) as dumps; null where no dump lies in them. */
   spanOf(span: Span | null): DumpSpan | null {

@@ -1,3 +1,4 @@
+import { columnScale, type Curve } from '../../kernel/detail.ts';
 import { valueText } from '../../kernel/format.ts';
 import type { ChartRow, FiltersRow, LayerRow } from '../../kernel/layer_layout.ts';
 import { guideOf, measureText } from '../../kernel/measures.ts';
@@ -29,12 +30,12 @@ function drawSkeleton(surface: Surface, scene: Scene, row: LayerRow, y: number):
 
 function drawSeries(surface: Surface, scene: Scene, row: ChartRow, y: number): void {
   const { axis, theme, view } = scene;
-  const values = scene.series(row.node);
-  if (!values) {
+  const curve = scene.curve(row.node);
+  if (!curve) {
     drawSkeleton(surface, scene, row, y);
     return;
   }
-  if (!values.some((value) => !Number.isNaN(value))) {
+  if (!curve.mean.some((value) => !Number.isNaN(value))) {
     surface.hatch(axis.x0, y, axis.width, row.h, theme.hatch, theme.hatchGround);
     const label = `${measureText(view.stat).title}: not recorded`;
     surface.rect(axis.x0 + 8, y + row.h / 2 - 9, label.length * 5.8 + 12, 18, {
@@ -44,22 +45,23 @@ function drawSeries(surface: Surface, scene: Scene, row: ChartRow, y: number): v
     surface.text(label, axis.x0 + 14, y + row.h / 2, { size: 10.5, fill: theme.ink2 });
     return;
   }
-  const at = { y, h: row.h, values };
+  const columns = columnScale(axis, curve.detail);
+  const at = { y, h: row.h, values: curve.mean, ...(curve.detail.level > 1 ? { envelope: curve } : {}) };
   if (view.chart === 'horizon') {
     const scale = scene.scales.horizon(row.node);
-    drawHorizon(surface, axis, theme, { ...at, scale });
+    drawHorizon(surface, columns, theme, { ...at, scale });
     const range = `${scale.signed ? '±' : '0 – '}${valueText(scale.m)}`;
     const x = axis.x0 + axis.width + 10;
     if (view.ownScale) surface.text(range, x, y + row.h / 2 + 14, { size: 10, fill: theme.ink3 });
-    drawNewest(surface, scene, row, y, values);
+    drawNewest(surface, scene, row, y, curve);
   } else if (view.chart === 'line') {
     const scale = scene.scales.line(row.node);
-    drawLineChart(surface, axis, theme, { ...at, scale, guide: guideOf(view.stat) });
-    drawNewest(surface, scene, row, y, values);
-  } else drawBoxes(surface, scene, row, y, values);
+    drawLineChart(surface, columns, theme, { ...at, scale, guide: guideOf(view.stat) });
+    drawNewest(surface, scene, row, y, curve);
+  } else drawBoxes(surface, scene, row, y, curve);
 }
 
-function drawBoxes(surface: Surface, scene: Scene, row: ChartRow, y: number, values: Float32Array): void {
+function drawBoxes(surface: Surface, scene: Scene, row: ChartRow, y: number, curve: Curve): void {
   const bins = scene.bins(row.node);
   if (!bins) {
     drawSkeleton(surface, scene, row, y);
@@ -67,19 +69,19 @@ function drawBoxes(surface: Surface, scene: Scene, row: ChartRow, y: number, val
   }
   const scale = scene.scales.line(row.node);
   drawBoxChart(surface, scene.axis, scene.theme, { y, h: row.h, bins, scale });
-  drawNewest(surface, scene, row, y, values);
+  drawNewest(surface, scene, row, y, curve);
 }
 
 /** At the right: the newest value, beside the ends of the scale where the chart has them. */
-function drawNewest(surface: Surface, scene: Scene, row: ChartRow, y: number, values: Float32Array): void {
+function drawNewest(surface: Surface, scene: Scene, row: ChartRow, y: number, curve: Curve): void {
   const { axis, theme } = scene;
-  const last = Math.min(values.length, Math.ceil(axis.d1)) - 1;
-  const label = valueText(values[last] ?? Number.NaN);
+  const last = Math.min(curve.mean.length, Math.ceil(columnScale(axis, curve.detail).d1)) - 1;
+  const label = valueText(curve.mean[last] ?? Number.NaN);
   surface.text(label, valueX(scene), y + row.h / 2, { size: 10.5, fill: theme.ink2 });
 }
 
 function drawFilters(surface: Surface, scene: Scene, row: FiltersRow, y: number): void {
   const chart = scene.filterChart(row, y);
-  if (chart) drawFilterChart(surface, scene.axis, scene.theme, chart);
+  if (chart) drawFilterChart(surface, columnScale(scene.axis, chart.detail), scene.theme, chart);
   else drawSkeleton(surface, scene, row, y);
 }

@@ -106,11 +106,12 @@ function drawHoveredRow(surface: Surface, scene: Scene, hover: Hover, row: Layer
     return;
   }
   outlineChart(surface, scene, row);
-  const value = hover.dump === null ? undefined : scene.series(row.node)?.[hover.dump];
-  if (hover.dump === null || value === undefined) return;
-  const w = Math.max(2, pixelsPerDump(axis));
-  surface.frame(xOf(axis, hover.dump + 0.5) - w / 2, y, w, row.h, { stroke: theme.highlight, width: 1 });
-  const label = valueText(value);
+  const here = hover.dump === null ? null : scene.readingAt(row.node, hover.dump);
+  if (hover.dump === null || !here) return;
+  const [from, to] = here.of ?? [hover.dump, hover.dump + 1];
+  const w = Math.max(2, pixelsPerDump(axis) * (to - from));
+  surface.frame(xOf(axis, (from + to) / 2) - w / 2, y, w, row.h, { stroke: theme.highlight, width: 1 });
+  const label = valueText(here.mean);
   const width = label.length * 6.2 + 12;
   const x = valueX(scene) - 6;
   surface.rect(x, y + row.h / 2 - 9, width, 18, { fill: theme.highlight, radius: 4 });

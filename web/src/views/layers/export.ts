@@ -38,15 +38,21 @@ function drawSheet(surface: Surface, scene: Scene, stage: LayersStage): void {
   surface.text(note, scene.axis.x0, y + NOTE_HEIGHT, { size: 10, fill: scene.theme.ink3 });
 }
 
-/** One row a shown node, one column a dump. */
-function nodesCsv(stage: LayersStage): string {
+/** One row a shown node, one column a dump: asked for where a column of the charts stands for several. */
+async function nodesCsv(stage: LayersStage): Promise<string> {
   const dumps = selectedDumps(stage);
-  const { iterations } = stage.run;
+  const { source, id, iterations } = stage.run;
+  const { stat } = stage.store.v;
+  const held = stage.data.stats.whole.value;
+  const exact =
+    held?.detail.level === 1 && held.measure === stat
+      ? held
+      : await source.nodeStats(id, stat, null, null, { signal: new AbortController().signal });
   const lines = [csvLine(['node', 'measure', ...dumps.map((d) => iterations[d])])];
   for (const node of stage.nodes) {
-    const values = stage.series(node);
-    const cells = dumps.map((d) => values?.[d] ?? null);
-    lines.push(csvLine([stage.network?.nodes[node].name ?? '', stage.store.v.stat, ...cells]));
+    const values = exact.values.row(node);
+    const cells = dumps.map((d) => values[d] ?? null);
+    lines.push(csvLine([stage.network?.nodes[node].name ?? '', stat, ...cells]));
   }
   return `${lines.join('\n')}\n`;
 }

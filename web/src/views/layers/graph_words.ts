@@ -1,4 +1,5 @@
-import { countText, iterationText, valueText } from '../../kernel/format.ts';
+import { whenText } from '../../kernel/detail.ts';
+import { countText, valueText } from '../../kernel/format.ts';
 import { measureText } from '../../kernel/measures.ts';
 import type { Network, NodeKind } from '../../kernel/network.ts';
 import type { LayersStage } from './layers_stage.svelte.ts';
@@ -38,9 +39,10 @@ export function wordsOf(stage: LayersStage, network: Network, node: number): Nod
 }
 
 function valueWords(stage: LayersStage, node: number): string[] {
-  const value = stage.series(node)?.[stage.focusDump];
-  const iteration = stage.run.iterations[stage.focusDump];
-  if (value === undefined || iteration === undefined) return [];
-  const words = Number.isNaN(value) ? 'not recorded' : valueText(value);
-  return [`${measureText(stage.store.v.stat).title} at iteration ${iterationText(iteration)}: ${words}`];
+  const here = stage.readingAt(node, stage.focusDump);
+  if (!here || stage.focusDump >= stage.run.dumps) return [];
+  const words = Number.isNaN(here.mean) ? 'not recorded' : valueText(here.mean);
+  return [
+    `${measureText(stage.store.v.stat).title} ${whenText(stage.run.iterations, stage.focusDump, here.of)}: ${words}`,
+  ];
 }

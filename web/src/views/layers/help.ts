@@ -18,7 +18,7 @@ export const HELP = [
   {
     title: 'Page',
     keys: [
-      ['1 2', 'Validation view, Layer view'],
+      ['1 2 3 4', 'Validation, Layer, Correlation view, cube'],
       ['G', 'the network as a graph'],
       ['/', 'find a layer'],
       ['?', 'this help'],

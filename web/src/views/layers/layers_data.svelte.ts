@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import { FILTER_DISTANCES } from '../../kernel/measures.ts';
 import { networkOf, type Network } from '../../kernel/network.ts';
 import type { View } from '../../kernel/view_state.ts';
+import { DetailedPart, type Look } from '../../detailed.svelte.ts';
 import { Part, type AnyPart } from '../../part.svelte.ts';
 import type {
   BoxStats,
@@ -14,19 +15,20 @@ import type {
   TopCounts,
   TopFilters,
 } from '../../source.ts';
+import { unowned } from '../../unowned.svelte.ts';
 import { missingFromNetwork } from './stale_link.ts';
 import type { Follower, RunData } from '../frame/run_data.svelte.ts';
 
 /** A layer that is unfolded into its filters. */
 export class UnfoldedLayer {
-  readonly cells = new Part<FilterCells>();
+  readonly cells = new DetailedPart<FilterCells>();
   readonly order = new Part<FilterRows>();
   /** Positions to filters; null while the order is awaited. */
   readonly rows = $derived.by((): Int32Array | null => {
-    const cells = this.cells.value;
-    if (!cells) return null;
+    const filters = this.cells.whole.value?.cells.rows;
+    if (filters === undefined) return null;
     const order = this.order.value?.order;
-    return order?.length === cells.filters ? order : Int32Array.from({ length: cells.filters }, (_, i) => i);
+    return order?.length === filters ? order : Int32Array.from({ length: filters }, (_, i) => i);
   });
 
   clear(): void {
@@ -39,7 +41,7 @@ export class UnfoldedLayer {
 export class LayersData implements Follower {
   readonly run: RunData;
   readonly answer = new Part<Network>();
-  readonly stats = new Part<NodeStats>();
+  readonly stats = new DetailedPart<NodeStats>();
   readonly boxes = new SvelteMap<number, Part<BoxStats>>();
   readonly unfolded = new SvelteMap<number, UnfoldedLayer>();
   readonly filter = new Part<FilterHistory>();
@@ -54,8 +56,8 @@ export class LayersData implements Follower {
     this.run = run;
   }
 
-  /** Ask for whatever this view needs and does not have; `nodes` are those that have a chart. */
-  ask(view: View, nodes: readonly number[]): void {
+  /** Ask for whatever this view needs and does not have; `nodes` are those that have a chart, `look` is how closely. */
+  ask(view: View, nodes: readonly number[], look: Look): void {
     const { source, id, waiting, info } = this.run;
     this.run.ask();
     if (!info.value || waiting) return;
@@ -64,9 +66,9 @@ export class LayersData implements Follower {
     // What does not exist is not asked for: the view is about to be corrected, and says so.
     if (!network || missingFromNetwork(view, network)) return;
     const { stat } = view;
-    this.stats.load(stat, (held, asking) => source.nodeStats(id, stat, held, asking), 'keep');
+    this.stats.load(stat, look, (range, held, asking) => source.nodeStats(id, stat, range, held, asking));
     this.#askBoxes(view, nodes);
-    this.#askUnfolded(view, nodes);
+    this.#askUnfolded(view, nodes, look);
     this.#askFilter(view);
     if (view.top === 0) this.topCounts.clear();
     else {
@@ -114,7 +116,7 @@ export class LayersData implements Follower {
     }
   }
 
-  #askUnfolded(view: View, nodes: readonly number[]): void {
+  #askUnfolded(view: View, nodes: readonly number[], look: Look): void {
     const shown = new Set(nodes.map((node) => this.network?.nodes[node].layer));
     const wanted = new Set(view.layers.filter((layer) => shown.has(layer)));
     for (const [layer, entry] of this.unfolded) {
@@ -125,12 +127,10 @@ export class LayersData implements Follower {
     const { source, id } = this.run;
     const { filterStat: measure, norm, filterRows: by } = view;
     for (const layer of wanted) {
-      const entry = this.unfolded.get(layer) ?? new UnfoldedLayer();
+      const entry = this.unfolded.get(layer) ?? unowned(() => new UnfoldedLayer());
       this.unfolded.set(layer, entry);
-      entry.cells.load(
-        `${measure} ${norm}`,
-        (_, asking) => source.filters(id, layer, measure, norm, asking),
-        'keep',
+      entry.cells.load(`${measure} ${norm}`, look, (range, _, asking) =>
+        source.filters(id, layer, measure, norm, range, asking),
       );
       if (by === 'index') entry.order.clear();
       else {
@@ -166,7 +166,12 @@ export class LayersData implements Follower {
   }
 
   grownLately(): void {
-    for (const { cells, order } of this.unfolded.values()) for (const part of [cells, order]) part.refresh();
+    this.stats.renew();
+    for (const { cells, order } of this.unfolded.values()) {
+      cells.refresh();
+      cells.renew();
+      order.refresh();
+    }
     for (const part of [this.filter, this.rank, this.topCounts]) part.refresh();
   }
 
@@ -179,13 +184,15 @@ export class LayersData implements Follower {
     const nameOf = (layer: number) => this.network?.layers[layer]?.name ?? `layer ${layer}`;
     return [
       { what: 'The network', part: this.answer },
-      { what: 'The measure of the layers', part: this.stats },
+      { what: 'The measure of the layers', part: this.stats.whole },
+      { what: 'The measure of the shown iterations', part: this.stats.near },
       ...[...this.boxes].map(([node, part]) => ({
         what: `The distribution of ${this.network?.nodes[node]?.name ?? 'a layer'}`,
         part,
       })),
       ...[...this.unfolded].flatMap(([layer, entry]) => [
-        { what: `The filters of ${nameOf(layer)}`, part: entry.cells },
+        { what: `The filters of ${nameOf(layer)}`, part: entry.cells.whole },
+        { what: `The shown iterations of ${nameOf(layer)}`, part: entry.cells.near },
         { what: `The order of the filters of ${nameOf(layer)}`, part: entry.order },
       ]),
       { what: 'The filter', part: this.filter },
@@ -202,12 +209,12 @@ export class LayersData implements Follower {
     if (!run.settled) return false;
     if (!run.info.value || run.waiting) return true;
     if (this.answer.failure) return true;
-    if (!this.network || (!this.stats.value && !this.stats.failure)) return false;
+    if (!this.network || (!this.stats.whole.value && !this.stats.whole.failure)) return false;
     return this.parts.every(({ part }) => !part.busy);
   }
 
   get stale(): boolean {
-    return this.stats.busy && this.stats.value !== null;
+    return this.stats.whole.busy && this.stats.whole.value !== null;
   }
 }
 

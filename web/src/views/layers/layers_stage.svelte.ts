@@ -1,15 +1,14 @@
 import { nearestDump } from '../../kernel/axis.ts';
 import { boxBins, boxExtent } from '../../kernel/boxes.ts';
 import { colourAt, cssOf, rootLutOf } from '../../kernel/colour.ts';
-import { Columns } from '../../kernel/columns.ts';
+import { extentOver, readingAt, type Curve, type Detail, type Reading } from '../../kernel/detail.ts';
 import { largestTopOf, layOutLayers, type FiltersRow, type LayerLayout } from '../../kernel/layer_layout.ts';
 import { guideOf } from '../../kernel/measures.ts';
-import { defaultShown } from '../../kernel/network.ts';
+import { isWithin, shownWithin } from '../../kernel/network.ts';
 import { extentOf, horizonScale, lineScale, type Extent } from '../../kernel/series.ts';
 import { chartOrder, layOutSpine } from '../../kernel/spine.ts';
-import type { FilterChart } from '../../marks/filter_chart.ts';
 import type { Settings } from '../../settings.svelte.ts';
-import type { FilterCells } from '../../source.ts';
+import type { FilterCells, NodeStats } from '../../source.ts';
 import type { ViewStore } from '../../view.svelte.ts';
 import { TimeStage } from '../frame/time_stage.svelte.ts';
 import type { Hover } from './hit.ts';
@@ -21,6 +20,7 @@ import {
   marginsOf,
   spineBottom,
   type Focus,
+  type LayerFilters,
   type Scales,
   type Scene,
 } from './scene.ts';
@@ -46,16 +46,19 @@ export class LayersStage extends TimeStage {
   }
 
   readonly network = $derived.by(() => this.data.network);
-  readonly defaults = $derived.by(() => (this.network ? defaultShown(this.network) : []));
+  /** The layers that all views are restricted to; empty where they are not. */
+  readonly #only = $derived.by(() => new Set(this.store.v.onlyLayers));
+  readonly defaults = $derived.by(() => (this.network ? shownWithin(this.network, this.#only) : []));
 
   /** Nodes that have a chart, in the order of the network. */
   readonly nodes: readonly number[] = $derived.by(() => {
     const { network, spine } = this;
     if (!network || !spine) return [];
     const wanted = this.store.v.nodes ?? this.defaults;
-    const known = wanted.filter((node) => node > 0 && node < network.nodes.length);
+    const isShown = (node: number) => isWithin(network, node, this.#only);
+    const known = wanted.filter((node) => node > 0 && node < network.nodes.length && isShown(node));
     const unfolded = this.store.v.layers.filter((layer) => layer < network.layers.length);
-    const leaves = unfolded.map((layer) => network.nodeOfLayer[layer]);
+    const leaves = unfolded.map((layer) => network.nodeOfLayer[layer]).filter(isShown);
     return chartOrder(spine, [...new Set([...(known.length > 0 ? known : this.defaults), ...leaves])]);
   });
   readonly #shown = $derived.by(() => new Set(this.nodes));
@@ -90,14 +93,27 @@ export class LayersStage extends TimeStage {
 
   readonly maxScroll = $derived.by(() => Math.max(0, this.layout.height - this.bodyHeight));
 
-  /** The measure of each node over the dumps, as far as it has come. */
-  series(node: number): Float32Array | null {
-    const values = this.data.stats.value?.values;
-    return values && node < values.rows ? values.row(node) : null;
+  /** What is drawn: the finest that is here of the dumps that are shown. */
+  readonly #stats = $derived.by(() => this.data.stats.over(this.zoom));
+
+  /** What the columns of the charts are, once they are here. */
+  readonly detail: Detail | null = $derived.by(() => this.#stats?.detail ?? null);
+
+  /** The measure of a node over the dumps, as far as it has come. */
+  curve(node: number): Curve | null {
+    return curveOf(this.#stats, node);
+  }
+
+  /** The measure of a node at a dump, in what is drawn; at a dump that is not shown, in what is known of the whole run. */
+  readingAt(node: number, dump: number): Reading | null {
+    const shown = this.curve(node);
+    const whole = curveOf(this.data.stats.whole.value, node);
+    return (shown && readingAt(shown, dump)) ?? (whole && readingAt(whole, dump));
   }
 
   /** Dumps that scales are made for: those shown, but not while the hand moves them. */
   readonly #scaledDumps = $derived.by(() => this.spanOf(this.store.v.zoom) ?? ([0, this.run.dumps] as const));
+  readonly #scaledStats = $derived.by(() => this.data.stats.over(this.#scaledDumps));
 
   readonly #scales: Scales = $derived.by(() => {
     const [from, to] = this.#scaledDumps;
@@ -124,8 +140,8 @@ export class LayersStage extends TimeStage {
   });
 
   #extent(node: number, from: number, to: number): Extent | null {
-    const values = this.series(node);
-    return values && extentOf(values, from, to);
+    const curve = curveOf(this.#scaledStats, node);
+    return curve && extentOver(curve, [from, to]);
   }
 
   /** Wide enough for the boxes; whiskers of a million weights would press them flat, and are cut. */
@@ -142,26 +158,20 @@ export class LayersStage extends TimeStage {
     };
   });
 
-  /** Cells of unfolded layers as matrices, made once for each answer. */
-  readonly #matrices = new WeakMap<FilterCells, Columns<Uint8Array>>();
-
-  #matrixOf(cells: FilterCells): Columns<Uint8Array> {
-    const held = this.#matrices.get(cells);
-    if (held) return held;
-    const made = new Columns(cells.filters, cells.dumps, cells.dumps, cells.cells);
-    this.#matrices.set(cells, made);
-    return made;
+  /** The cells of an unfolded layer that are drawn. */
+  filterCells(layer: number): FilterCells | null {
+    return this.data.unfolded.get(layer)?.cells.over(this.zoom) ?? null;
   }
 
   /** The chart of a layer's filters, but for where it lies; null until its cells have come. */
-  #filterChart(row: FiltersRow): Omit<FilterChart, 'y'> | null {
-    const entry = this.data.unfolded.get(row.layer);
-    const cells = entry?.cells.value;
-    const order = entry?.rows;
+  #filterChart(row: FiltersRow): Omit<LayerFilters, 'y'> | null {
+    const cells = this.filterCells(row.layer);
+    const order = this.data.unfolded.get(row.layer)?.rows;
     if (!cells || !order) return null;
     const signed = cells.lo < 0;
     return {
-      cells: this.#matrixOf(cells),
+      detail: cells.detail,
+      cells: cells.cells,
       order,
       lut: signed ? this.#luts.divergingLut : this.#luts.changeLut,
       middle: signed ? MIDDLE_CELL : 0,
@@ -185,10 +195,10 @@ export class LayersStage extends TimeStage {
     const come = (part: { value: unknown; failure: unknown } | undefined) =>
       Boolean(part && (part.value !== null || part.failure !== null));
     const { boxes, unfolded, stats } = this.data;
-    if (!come(stats)) return false;
+    if (!come(stats.whole)) return false;
     return this.layout.rows.every((row) =>
       row.kind === 'filters'
-        ? come(unfolded.get(row.layer)?.cells)
+        ? come(unfolded.get(row.layer)?.cells.whole)
         : this.store.v.chart !== 'box' || come(boxes.get(row.node)),
     );
   });
@@ -223,7 +233,9 @@ export class LayersStage extends TimeStage {
       spine,
       view: this.store.v,
       stages: this.run.info.value?.lr_stages ?? [],
-      series: this.data.stats.value ? (node) => this.series(node) : () => null,
+      detail: this.detail,
+      curve: this.#stats ? (node) => this.curve(node) : () => null,
+      readingAt: (node, dump) => this.readingAt(node, dump),
       bins: (node) => {
         const five = boxes.get(node)?.values;
         return five ? boxBins(five, axis) : null;
@@ -272,7 +284,9 @@ export class LayersStage extends TimeStage {
   readonly valueExtent: Extent | null = $derived.by(() => {
     const { network, focusDump } = this;
     if (!network) return null;
-    const values = [...network.nodeOfLayer].map((node) => this.series(node)?.[focusDump] ?? Number.NaN);
+    const values = [...network.nodeOfLayer].map(
+      (node) => this.readingAt(node, focusDump)?.mean ?? Number.NaN,
+    );
     return extentOf(values);
   });
 
@@ -284,11 +298,19 @@ export class LayersStage extends TimeStage {
     const [lo, hi] = extent;
     const most = Math.max(Math.abs(lo), Math.abs(hi)) || 1;
     return (layer) => {
-      const value = this.series(network.nodeOfLayer[layer])?.[dump] ?? Number.NaN;
+      const value = this.readingAt(network.nodeOfLayer[layer], dump)?.mean ?? Number.NaN;
       if (Number.isNaN(value)) return theme.hatchGround;
       return lo < 0
         ? cssOf(colourAt(theme.divergingRamp, (value / most + 1) / 2))
         : cssOf(colourAt(theme.changeRamp, value / most));
     };
   }
+}
+
+function curveOf(stats: NodeStats | null, node: number): Curve | null {
+  if (!stats || node >= stats.values.rows) return null;
+  const { detail, values, lowest, highest } = stats;
+  const mean = values.row(node);
+  if (detail.level === 1) return { detail, mean, lowest: mean, highest: mean };
+  return { detail, mean, lowest: lowest.row(node), highest: highest.row(node) };
 }

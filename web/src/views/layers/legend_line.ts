@@ -1,3 +1,4 @@
+import { levelText } from '../../kernel/detail.ts';
 import { drawColourScale, drawHorizonScale } from '../../marks/colour_scale.ts';
 import type { Surface } from '../../marks/surface.ts';
 import { filterWords } from './legend_words.ts';
@@ -8,6 +9,8 @@ export function drawLegendLine(surface: Surface, scene: Scene, x: number, y: num
   const { theme, view, layout } = scene;
   const words = { size: 10, fill: theme.ink2 };
   let at = x;
+  const level = scene.detail ? levelText(scene.detail) : '';
+  surface.text(level, scene.width - 10, scene.axisY + 12, { ...words, anchor: 'end' });
   const node = layout.rows.find((row) => row.kind === 'chart')?.node;
   if (view.chart === 'horizon' && node !== undefined) {
     if (view.ownScale) {

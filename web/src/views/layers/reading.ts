@@ -1,3 +1,5 @@
+import type { DumpSpan } from '../../kernel/axis.ts';
+import { columnOf, iterationsText } from '../../kernel/detail.ts';
 import { iterationText, stageRateText, countText, valueText } from '../../kernel/format.ts';
 import type { FiltersRow } from '../../kernel/layer_layout.ts';
 import { measureText } from '../../kernel/measures.ts';
@@ -69,10 +71,25 @@ function nodeReading(network: Network, node: number): [string, string][] {
 }
 
 function valueReading(stage: LayersStage, node: number, dump: number): [string, string][] {
-  const value = stage.series(node)?.[dump];
-  if (value === undefined) return [];
-  const words = Number.isNaN(value) ? 'not recorded' : exactText(value);
-  return [[measureText(stage.store.v.stat).title, words]];
+  const here = stage.readingAt(node, dump);
+  if (!here) return [];
+  const { title } = measureText(stage.store.v.stat);
+  if (Number.isNaN(here.mean)) return [[title, 'not recorded']];
+  if (!here.of) return [[title, exactText(here.mean)]];
+  return [
+    ...columnReading(stage, here.of),
+    ['Mean', exactText(here.mean)],
+    ['Lowest', exactText(here.lowest)],
+    ['Highest', exactText(here.highest)],
+  ];
+}
+
+/** What a column stands for. */
+function columnReading(stage: LayersStage, of: DumpSpan): [string, string][] {
+  return [
+    ['Column', iterationsText(stage.run.iterations, of)],
+    ['Dumps', String(of[1] - of[0])],
+  ];
 }
 
 function boxReading(stage: LayersStage, node: number, dump: number): [string, string][] {
@@ -105,21 +122,23 @@ function filterReading(
   dump: number | null,
 ): [string, string][] {
   const out: [string, string][] = [['Filter', `#${filter}`]];
-  const cells = stage.data.unfolded.get(row.layer)?.cells.value;
+  const cells = stage.filterCells(row.layer);
   if (!cells) return out;
   if (cells.never.includes(filter)) out.push(['', 'never changes']);
-  if (dump === null || dump >= cells.dumps) return out;
-  const value = filterValue(cells, filter, dump);
+  const column = dump === null ? -1 : columnOf(cells.detail, dump);
+  if (column < 0) return out;
+  const value = filterValue(cells, filter, column);
   const words = Number.isNaN(value) ? 'not recorded' : `≈ ${valueText(value)}`;
-  out.push([measureText(cells.measure).label, words]);
+  const { label } = measureText(cells.measure);
+  out.push([cells.detail.level === 1 ? label : 'Furthest from 0', words]);
   return out;
 }
 
-/** A cell's value: within half of a 254th of the scale. */
-export function filterValue(cells: FilterCells, filter: number, dump: number): number {
-  const cell = cells.cells[filter * cells.dumps + dump];
+/** The value of a cell: within half of a 254th of the scale. */
+export function filterValue(cells: FilterCells, filter: number, column: number): number {
+  const cell = cells.cells.at(filter, column);
   if (cell === 0) return Number.NaN;
   const { size, lo, hi } = cells;
-  const by = size.length === 1 ? size[0] : size[cells.normalise === 'filter' ? filter : dump];
+  const by = size.length === 1 ? size[0] : size[cells.normalise === 'filter' ? filter : column];
   return (lo + ((cell - 1) / 254) * (hi - lo)) * by;
 }

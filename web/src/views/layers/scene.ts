@@ -1,5 +1,6 @@
 import type { Axis } from '../../kernel/axis.ts';
 import type { BoxBin } from '../../kernel/boxes.ts';
+import type { Curve, Detail, Reading } from '../../kernel/detail.ts';
 import type { Theme } from '../../kernel/colour.ts';
 import type { LayerLayout, FiltersRow } from '../../kernel/layer_layout.ts';
 import type { Network } from '../../kernel/network.ts';
@@ -14,6 +15,11 @@ import type { LearningRateStage } from '../../source.ts';
 export interface Scales {
   readonly line: (node: number) => Scale;
   readonly horizon: (node: number) => HorizonScale;
+}
+
+/** The filters of a layer, and what their columns are. */
+export interface LayerFilters extends FilterChart {
+  readonly detail: Detail;
 }
 
 /** All that one picture of the Layer view is drawn from; plain values, so that screen and export draw alike. */
@@ -31,14 +37,17 @@ export interface Scene {
   readonly spine: Spine;
   readonly view: View;
   readonly stages: readonly LearningRateStage[];
+  /** What the columns of the charts are; null until they have come. */
+  readonly detail: Detail | null;
   /** The measure of a node over the dumps; null until it has come. */
-  readonly series: (node: number) => Float32Array | null;
+  readonly curve: (node: number) => Curve | null;
+  readonly readingAt: (node: number, dump: number) => Reading | null;
   readonly bins: (node: number) => readonly BoxBin[] | null;
   readonly scales: Scales;
   /** What the boxes are of: filters, weights or gradients. */
   readonly boxesOf: string;
   /** The pixel chart of an unfolded layer with its top edge at y on the screen; null until it has come. */
-  readonly filterChart: (row: FiltersRow, y: number) => FilterChart | null;
+  readonly filterChart: (row: FiltersRow, y: number) => LayerFilters | null;
   readonly isShown: (node: number) => boolean;
 }
 

@@ -1,14 +1,16 @@
 import { DEFAULTS, type View } from '../../kernel/view_state.ts';
 import type { Network } from '../../kernel/network.ts';
+import { missingRestrictions } from '../frame/restrictions.ts';
 
 /** What a link names and this network does not have: said once, and taken out of the view. Null where all is there. */
 export function missingFromNetwork(
   view: View,
   network: Network,
 ): { text: string; change: Partial<View> } | null {
-  const change: { -readonly [K in keyof View]?: View[K] } = {};
-  const words: string[] = [];
   const { layers, nodes } = network;
+  const restrictions = missingRestrictions(view, { classes: null, layers: layers.length });
+  const change: { -readonly [K in keyof View]?: View[K] } = { ...restrictions.change };
+  const words = [...restrictions.words];
   const gone = view.layers.filter((layer) => layer >= layers.length);
   if (gone.length > 0) {
     change.layers = view.layers.filter((layer) => layer < layers.length);

@@ -1,5 +1,6 @@
 import { mergeGlyphs } from '../../kernel/anomalies.ts';
 import { centreOf, nearestDump } from '../../kernel/axis.ts';
+import { columnScale } from '../../kernel/detail.ts';
 import { countText, iterationText, percentText, shortened } from '../../kernel/format.ts';
 import { rowsBetween, type ClassRow, type ClusterRow, type Row } from '../../kernel/layout.ts';
 import { drawMarkLine } from '../../marks/brush.ts';
@@ -137,11 +138,10 @@ function stripeSource(cells: { data: Uint8Array; stride: number; length: number 
 
 function drawClassRow(surface: Surface, scene: Scene, row: ClassRow, y: number): void {
   const { theme, axis } = scene;
-  const cells = scene.classCells;
-  if (cells) {
-    drawStripes(surface, axis, theme, { ...stripeSource(cells), lut: scene.errorLut }, [
-      { row: row.cls, y, h: row.h },
-    ]);
+  const errors = scene.classErrors;
+  if (errors) {
+    const source = { ...stripeSource(errors.error), lut: scene.errorLut };
+    drawStripes(surface, columnScale(axis, errors.detail), theme, source, [{ row: row.cls, y, h: row.h }]);
   }
   if (row.thin) return;
   const middle = y + row.h / 2;

@@ -29,7 +29,7 @@ function drawSheet(surface: Surface, scene: Scene, stage: StageState): void {
   const y = scene.axisY + AXIS_HEIGHT + LEGEND_HEIGHT / 2 + 4;
   const { win, th } = scene.view;
   const name = stage.run.info.value?.name ?? stage.run.id;
-  drawLegendLine(surface, scene.theme, 18, y);
+  drawLegendLine(surface, scene.theme, 18, y, scene.level);
   const note = `${name} · ${countText(stage.run.dumps, 'dump')} · anomalies: window ${win}, score ≥ ${th} %`;
   surface.text(note, 18, y + NOTE_HEIGHT, { size: 10, fill: scene.theme.ink3 });
 }
@@ -58,30 +58,35 @@ export function sheet(stage: StageState): Sheet {
   };
 }
 
-/** One row a class, one column a dump. */
-function classErrorsCsv(stage: StageState): string {
+/** One row a class, one column a dump: asked for where a column of the stripes stands for several. */
+async function classErrorsCsv(stage: StageState): Promise<string> {
   const dumps = selectedDumps(stage);
-  const error = stage.data.classes.value?.error;
-  const { iterations } = stage.run;
+  const { source, id, iterations } = stage.run;
+  const held = stage.data.classes.whole.value;
+  const exact =
+    held?.detail.level === 1
+      ? held
+      : await source.classes(id, null, null, { signal: new AbortController().signal });
+  const { error } = exact;
   const lines = [csvLine(['class', 'name', ...dumps.map((d) => iterations[d])])];
-  for (let cls = 0; cls < (error?.rows ?? 0); cls++) {
-    const cells = dumps.map((d) => (error && d < error.length ? round(shareOf(error.at(cls, d))) : null));
+  const { onlyClasses } = stage.store.v;
+  for (let cls = 0; cls < error.rows; cls++) {
+    if (onlyClasses.length > 0 && !onlyClasses.includes(cls)) continue;
+    const cells = dumps.map((d) => (d < error.length ? round(shareOf(error.at(cls, d))) : null));
     lines.push(csvLine([cls, stage.data.names[cls], ...cells]));
   }
   return `${lines.join('\n')}\n`;
 }
 
 function anomaliesCsv(stage: StageState): string {
-  const table = stage.data.anomalies.value?.table;
   const lines = [csvLine(['class', 'name', 'dump', 'iteration', 'left', 'right', 'pending'])];
   const chosen = new Set(selectedDumps(stage));
-  for (let i = 0; i < (table?.cls.length ?? 0); i++) {
-    if (!table || !chosen.has(table.dump[i])) continue;
-    const cls = table.cls[i];
-    const scores = [table.left[i], table.right[i], table.pending[i]].map(round);
-    lines.push(
-      csvLine([cls, stage.data.names[cls], table.dump[i], stage.run.iterations[table.dump[i]], ...scores]),
-    );
+  for (const { cls, dump, left, right, pending } of [
+    ...(stage.data.anomaliesByClass?.values() ?? []),
+  ].flat()) {
+    if (!chosen.has(dump)) continue;
+    const scores = [left, right, pending].map(round);
+    lines.push(csvLine([cls, stage.data.names[cls], dump, stage.run.iterations[dump], ...scores]));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -18,7 +18,7 @@ export const HELP = [
   {
     title: 'Page',
     keys: [
-      ['1 2', 'Validation view, Layer view'],
+      ['1 2 3 4', 'Validation, Layer, Correlation view, cube'],
       ['/', 'find a class'],
       ['?', 'this help'],
       ['Alt ←', 'undo (the browser’s Back)'],

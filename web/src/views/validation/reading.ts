@@ -6,7 +6,8 @@ import {
   stageRateText,
   wholePercentText,
 } from '../../kernel/format.ts';
-import { countedShare } from '../../kernel/colour.ts';
+import { countedShare, shareOf } from '../../kernel/colour.ts';
+import { columnOf, dumpsOf, iterationsText } from '../../kernel/detail.ts';
 import { sampleAt } from './actions.ts';
 import type { Hover } from './hit.ts';
 import type { StageState } from './stage.svelte.ts';
@@ -72,9 +73,17 @@ function clusterReading(stage: StageState, cluster: number, dump: number | null)
 
 function classReading(stage: StageState, cls: number, dump: number | null): [string, string][] {
   const out: [string, string][] = [['Class', stage.data.nameOf(cls)]];
-  const error = stage.data.classes.value?.error;
-  if (dump !== null && error && dump < error.length) {
-    out.push(['Error rate', errorText(error.at(cls, dump), stage.run.info.value?.class_sizes[cls] ?? 0)]);
+  const errors = stage.classErrors;
+  const column = errors && dump !== null ? columnOf(errors.detail, dump) : -1;
+  if (!errors || column < 0) return out;
+  const { detail, error, highest } = errors;
+  if (detail.level === 1) {
+    out.push(['Error rate', errorText(error.at(cls, column), stage.run.info.value?.class_sizes[cls] ?? 0)]);
+  } else {
+    const of = dumpsOf(detail, column);
+    out.push(['Column', iterationsText(stage.run.iterations, of)], ['Dumps', String(of[1] - of[0])]);
+    out.push(['Error rate', `mean ${percentText(shareOf(error.at(cls, column)))}`]);
+    out.push(['Highest', percentText(shareOf(highest.at(cls, column)))]);
   }
   return out;
 }

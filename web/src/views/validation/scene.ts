@@ -5,7 +5,7 @@ import type { Columns } from '../../kernel/columns.ts';
 import type { Layout, Row, PixelsRow } from '../../kernel/layout.ts';
 import type { RuleCounts, WrongLabels } from '../../kernel/predictions.ts';
 import type { View } from '../../kernel/view_state.ts';
-import type { LearningRateStage, Overall } from '../../source.ts';
+import type { ClassErrors, LearningRateStage, Overall } from '../../source.ts';
 
 /** All that one picture of the Validation view is drawn from; plain values, so that screen and export draw alike. */
 export interface OpenedFacts {
@@ -37,7 +37,9 @@ export interface Scene {
   readonly overall: Overall;
   readonly stages: readonly LearningRateStage[];
   readonly names: readonly string[];
-  readonly classCells: Columns<Uint8Array> | null;
+  readonly classErrors: ClassErrors | null;
+  /** How many dumps a column of a class stands for, in words; empty where it is one. */
+  readonly level: string;
   readonly clusterCells: Columns<Uint8Array> | null;
   readonly clusterFacts: readonly ClusterFacts[];
   readonly final: Float32Array;

@@ -1,6 +1,7 @@
 import { scoreOf } from '../../kernel/anomalies.ts';
 import { nearestDump } from '../../kernel/axis.ts';
 import { cellOf, countedShare, lutOf, shareOf } from '../../kernel/colour.ts';
+import { levelText } from '../../kernel/detail.ts';
 import { Columns, groupMeans } from '../../kernel/columns.ts';
 import { layOut, pixelsRowOf, sortClasses, type Layout, type PixelsRow } from '../../kernel/layout.ts';
 import type { Settings } from '../../settings.svelte.ts';
@@ -39,7 +40,7 @@ export class StageState extends TimeStage {
   }
 
   readonly final = $derived.by(() => {
-    const error = this.data.classes.value?.error;
+    const error = (this.data.newest.value ?? this.data.classes.whole.value)?.error;
     const out = new Float32Array(this.data.names.length).fill(Number.NaN);
     const sizes = this.run.info.value?.class_sizes ?? [];
     for (let c = 0; error && error.length > 0 && c < error.rows; c++) {
@@ -54,11 +55,16 @@ export class StageState extends TimeStage {
     const cells = new Uint8Array(value.curves.length);
     for (let i = 0; i < cells.length; i++) cells[i] = cellOf(value.curves[i]);
     const curves = new Columns(value.k, value.dumps, value.dumps, cells);
-    // Clusters of a live run are asked for less often than errors: the newest dumps follow from the classes.
-    const error = this.data.classes.value?.error;
-    if (!error || error.length <= value.dumps) return curves;
-    return curves.splice(value.dumps, groupMeans(error, value.assignment, value.k, value.dumps));
+    // Clusters of a live run are asked for less often than errors: the newest dumps follow from the classes, where
+    // these have a column for each.
+    const classes = this.data.classes.whole.value;
+    if (!classes || classes.detail.level > 1 || classes.error.length <= value.dumps) return curves;
+    return curves.splice(value.dumps, groupMeans(classes.error, value.assignment, value.k, value.dumps));
   });
+
+  /** The errors of all classes that are drawn: the finest that are here of the dumps that are shown. */
+  readonly classErrors = $derived.by(() => this.data.classes.over(this.zoom));
+  readonly level = $derived.by(() => (this.classErrors ? levelText(this.classErrors.detail) : ''));
 
   readonly #score = $derived.by(() => {
     const out = new Float32Array(this.data.names.length);
@@ -86,10 +92,15 @@ export class StageState extends TimeStage {
   readonly #sort = $derived.by(() => this.store.v.sort);
   readonly #only = $derived.by(() => this.store.v.only && this.store.v.anomalies);
 
+  /** The classes that all views are restricted to; empty where they are not. */
+  readonly #restricted = $derived.by(() => new Set(this.store.v.onlyClasses));
+
   readonly #shown = $derived.by(() => {
-    const found = this.data.anomaliesByClass;
-    if (!this.#only || !found) return this.#members;
-    return this.#members.map((classes) => classes.filter((cls) => found.has(cls)));
+    const found = this.#only ? this.data.anomaliesByClass : null;
+    const restricted = this.#restricted;
+    const isShown = (cls: number) =>
+      (!found || found.has(cls)) && (restricted.size === 0 || restricted.has(cls));
+    return this.#members.map((classes) => classes.filter(isShown));
   });
 
   readonly clusterFacts = $derived.by(() =>
@@ -120,6 +131,7 @@ export class StageState extends TimeStage {
       clusters: this.#shown,
       isClusterOpen: (cluster) => clusters.has(cluster),
       isClassOpen: (cls) => classes.has(cls),
+      isRestricted: this.#restricted.size > 0,
       opened: (cls) => this.#sizesOf(cls),
       rowHeight: v.rowHeight,
       maxChartHeight: Math.max(120, Math.round(this.bodyHeight * 0.72)),
@@ -193,7 +205,8 @@ export class StageState extends TimeStage {
       overall: data.run.overall.value as NonNullable<typeof data.run.overall.value>,
       stages: data.run.info.value?.lr_stages ?? [],
       names: data.names,
-      classCells: data.classes.value?.error ?? null,
+      classErrors: this.classErrors,
+      level: this.level,
       clusterCells: this.clusterCells,
       clusterFacts: this.clusterFacts,
       final: this.final,

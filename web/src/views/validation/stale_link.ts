@@ -1,4 +1,5 @@
 import type { View } from '../../kernel/view_state.ts';
+import { missingRestrictions } from '../frame/restrictions.ts';
 import type { ValidationData } from './validation_data.svelte.ts';
 
 /** What a link names and this run does not have: said once, and taken out of the view. Null where all is there. */
@@ -8,8 +9,9 @@ export function missingFromRun(
 ): { text: string; change: Partial<View> } | null {
   const count = data.names.length;
   const samples = data.run.info.value?.samples ?? 0;
-  const change: { -readonly [K in keyof View]?: View[K] } = {};
-  const words: string[] = [];
+  const restrictions = missingRestrictions(view, { classes: count, layers: null });
+  const change: { -readonly [K in keyof View]?: View[K] } = { ...restrictions.change };
+  const words = [...restrictions.words];
   const gone = view.classes.filter((cls) => cls >= count);
   if (gone.length > 0) {
     change.classes = view.classes.filter((cls) => cls < count);

@@ -1,29 +1,39 @@
 import { SvelteMap } from 'svelte/reactivity';
-import { byClass } from '../../kernel/anomalies.ts';
+import { byClass, restricted, type AnomalyRestriction } from '../../kernel/anomalies.ts';
 import type { AnomalyCounts } from '../../kernel/anomaly_counts.ts';
 import type { View } from '../../kernel/view_state.ts';
+import { DetailedPart, type Look } from '../../detailed.svelte.ts';
 import { Part } from '../../part.svelte.ts';
 import type { Anomalies, ClassErrors, Clusters, SampleHistory } from '../../source.ts';
+import { unowned } from '../../unowned.svelte.ts';
 import type { Follower, RunData } from '../frame/run_data.svelte.ts';
 import { OpenedClass } from './opened_class.svelte.ts';
 
 /** Everything that the Validation view shows of one run, part by part, kept up with a live run. */
 export class ValidationData implements Follower {
   readonly run: RunData;
-  readonly classes = new Part<ClassErrors>();
+  readonly classes = new DetailedPart<ClassErrors>();
+  /** The newest dump alone, where a column of `classes` stands for several. */
+  readonly newest = new Part<ClassErrors>();
   readonly clusters = new Part<Clusters>();
   readonly anomalies = new Part<Anomalies>();
   readonly counts = new Part<AnomalyCounts>();
   readonly sample = new Part<SampleHistory>();
   readonly opened = new SvelteMap<number, OpenedClass>();
 
-  readonly anomaliesByClass = $derived.by(() => {
+  readonly #byClass = $derived.by(() => {
     const value = this.anomalies.value;
     return value ? byClass(value.table) : null;
   });
+  #restriction = $state.raw<AnomalyRestriction>({ rule: 'either', classes: new Set() });
+  /** Of the classes, and by the rules, that are looked at. */
+  readonly anomaliesByClass = $derived.by(() => {
+    const { value } = this.anomalies;
+    return this.#byClass && value ? restricted(this.#byClass, this.#restriction, value.threshold) : null;
+  });
   readonly names = $derived.by(() => {
     const info = this.run.info.value;
-    const count = this.classes.value?.error.rows ?? info?.class_names.length ?? 0;
+    const count = this.classes.whole.value?.error.rows ?? info?.class_names.length ?? 0;
     return Array.from({ length: count }, (_, i) => info?.class_names[i] ?? `class ${i}`);
   });
   /** First sample of each class, and the number of samples at the end. */
@@ -49,12 +59,14 @@ export class ValidationData implements Follower {
     return -1;
   }
 
-  /** Ask for whatever this view needs and does not have. */
-  ask(view: View): void {
+  /** Ask for whatever this view needs and does not have; `look` is how closely errors are looked at. */
+  ask(view: View, look: Look): void {
     const { source, id: run, info, waiting, hasPredictions } = this.run;
+    this.#restriction = { rule: view.rule, classes: new Set(view.onlyClasses) };
     this.run.ask();
     if (waiting || !info.value || !hasPredictions) return;
-    this.classes.load(run, (held, asking) => source.classes(run, held, asking));
+    this.classes.load(run, look, (range, held, asking) => source.classes(run, range, held, asking), 'drop');
+    this.#askNewest();
     this.clusters.load(`${view.k}`, (_, asking) => source.clusters(run, view.k, asking), 'keep');
     this.anomalies.load(
       `${view.win} ${view.th}`,
@@ -63,6 +75,17 @@ export class ValidationData implements Follower {
     );
     this.counts.load(run, (_, asking) => source.anomalyCounts(run, asking));
     this.#askSelected(view);
+  }
+
+  #askNewest(): void {
+    const { source, id } = this.run;
+    const detail = this.classes.whole.value?.detail;
+    if (!detail || detail.level === 1) this.newest.clear();
+    else {
+      const { end } = detail;
+      const range = { columns: 1, span: [end - 1, end] } as const;
+      this.newest.load(`${end}`, (_, asking) => source.classes(id, range, null, asking), 'keep');
+    }
   }
 
   #askSelected(view: View): void {
@@ -85,7 +108,7 @@ export class ValidationData implements Follower {
   #open(cls: number): void {
     let entry = this.opened.get(cls);
     if (!entry) {
-      entry = new OpenedClass(cls, () => this.run.recorded);
+      entry = unowned(() => new OpenedClass(cls, () => this.run.recorded));
       this.opened.set(cls, entry);
     }
     const { source, id } = this.run;
@@ -103,7 +126,8 @@ export class ValidationData implements Follower {
   }
 
   grownLately(): void {
-    for (const part of [this.clusters, this.anomalies, this.counts]) part.refresh();
+    for (const part of [this.clusters, this.anomalies, this.counts, this.newest]) part.refresh();
+    this.classes.renew();
     if (this.sample.value) this.sample.refresh();
   }
 
@@ -113,7 +137,15 @@ export class ValidationData implements Follower {
   }
 
   get #parts() {
-    return [this.classes, this.clusters, this.anomalies, this.counts, this.sample];
+    return [
+      this.classes.whole,
+      this.classes.near,
+      this.newest,
+      this.clusters,
+      this.anomalies,
+      this.counts,
+      this.sample,
+    ];
   }
 
   /** Everything that the picture waits for has come or failed. */

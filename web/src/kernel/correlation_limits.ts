@@ -1,0 +1,128 @@
+import type { CorrelationTable } from './correlation.ts';
+import {
+  COLUMN,
+  rowPixels,
+  rowsOfLayers,
+  type CorrelationModel,
+  type Cut,
+  type RowsBy,
+} from './correlation_model.ts';
+
+/**
+ * What of a correlation can be seen on a screen, and how is it said where that is not all?
+ *
+ * 1. Of very many classes those with the highest score are drawn, of very many layers those with most anomaly filters.
+ * 2. Rows that would be thinner than a pixel become rows of mini-sets, then of layers.
+ * 3. Where columns would be thinner than 1.2 pixels, or rows are layers, cells count filters in place of mini-sets.
+ *
+ * Nothing is left out silently: each of the three has its sentence and a way out.
+ */
+export const MOST_CLASSES = 120;
+export const MOST_LAYERS = 60;
+const LEAST_ROW_PIXELS = 1;
+const LEAST_COLUMN_PIXELS = 1.2;
+
+export type Cells = 'sets' | 'counts';
+
+export interface Limits {
+  readonly classes: { readonly shown: number; readonly all: number };
+  readonly layers: { readonly shown: number; readonly all: number };
+  readonly by: RowsBy;
+  /** What a row of a filter, or of a mini-set, would have. */
+  readonly rowPixels: Readonly<Record<'filter' | 'set', number>>;
+  readonly cells: Cells;
+  /** What was asked for. */
+  readonly wanted: Cells;
+  readonly columnPixels: number;
+}
+
+/** The highest score of each class of an answer, by its place. */
+export function scoresOf({ classes, classOffsets, columnLeft, columnRight }: CorrelationTable): Float32Array {
+  return Float32Array.from(classes, (_, place) => {
+    let best = 0;
+    for (let c = classOffsets[place]; c < classOffsets[place + 1]; c++) {
+      best = Math.max(best, columnLeft[c], columnRight[c]);
+    }
+    return best;
+  });
+}
+
+export function cutOf(grid: CorrelationTable, mostClasses = MOST_CLASSES, mostLayers = MOST_LAYERS): Cut {
+  const classes = largest(scoresOf(grid), mostClasses);
+  const count = grid.classes.length;
+  const filters = Float32Array.from(grid.layers, (_, layer) =>
+    classes.reduce((sum, place) => sum + grid.counts[layer * count + place], 0),
+  );
+  return { classes, layers: largest(filters, mostLayers) };
+}
+
+/** The places of the largest values, ascending; of equal ones the first. */
+function largest(values: Float32Array, most: number): number[] {
+  const places = Array.from(values.keys());
+  if (places.length <= most) return places;
+  return places
+    .sort((a, b) => values[b] - values[a] || a - b)
+    .slice(0, most)
+    .sort((a, b) => a - b);
+}
+
+/** The finest rows that can be told apart on `pixels`. */
+export function rowsThatFit(
+  grid: CorrelationTable,
+  cut: Cut,
+  pixels: number,
+): { by: RowsBy; rowPixels: Limits['rowPixels'] } {
+  const of = (by: RowsBy) => rowPixels(rowsOfLayers(grid, cut, by), by, pixels);
+  const rowPixelsOf = { filter: of('filter'), set: of('set') };
+  const isEmpty = grid.filters.length === 0;
+  if (isEmpty || rowPixelsOf.filter >= LEAST_ROW_PIXELS) return { by: 'filter', rowPixels: rowPixelsOf };
+  return { by: rowPixelsOf.set >= LEAST_ROW_PIXELS ? 'set' : 'layer', rowPixels: rowPixelsOf };
+}
+
+/** `across`, `down`: pixels of the face from left to right, and from top to bottom. */
+export function limitsOf(model: CorrelationModel, wanted: Cells, across: number, down: number): Limits {
+  const { grid, cut, by } = model;
+  const columnPixels = (COLUMN * across) / model.width;
+  const isFine = by !== 'layer' && columnPixels >= LEAST_COLUMN_PIXELS;
+  return {
+    classes: { shown: cut.classes.length, all: grid.classes.length },
+    layers: { shown: cut.layers.length, all: grid.layers.length },
+    by,
+    rowPixels: rowsThatFit(grid, cut, down).rowPixels,
+    cells: isFine ? wanted : 'counts',
+    wanted,
+    columnPixels,
+  };
+}
+
+const FEWER = 'Raise the score, or choose classes or layers, to see all.';
+const WIDER = 'Make the cube deeper or the window wider, zoom in on iterations, or raise the score.';
+
+/** Rounded down: what is just below a limit must not read as if it were reached. */
+function pixelText(pixels: number): string {
+  return `${Math.floor(pixels * 100) / 100} pixels`;
+}
+
+/** A sentence for each limit that is reached, and at the end what to do about them. */
+export function limitTexts(limits: Limits): string[] {
+  const { classes, layers, by, rowPixels: rows, cells, wanted, columnPixels } = limits;
+  const out: string[] = [];
+  if (classes.shown < classes.all) out.push(`Showing ${classes.shown} of ${classes.all} classes, by score.`);
+  if (layers.shown < layers.all) {
+    out.push(`Showing ${layers.shown} of ${layers.all} layers, by anomaly filters.`);
+  }
+  if (by === 'set') {
+    out.push(`A row is a mini-set: rows of filters would be ${pixelText(rows.filter)} high.`);
+  }
+  if (by === 'layer') {
+    out.push(`A row is a layer: rows of mini-sets would be ${pixelText(rows.set)} high.`);
+  }
+  const isCut = classes.shown < classes.all || layers.shown < layers.all || by === 'layer';
+  if (cells === 'counts' && wanted === 'sets') {
+    const why = by === 'layer' ? '' : `: columns would be ${pixelText(columnPixels)} wide`;
+    out.push(`Counts in place of mini-sets${why}.`);
+    if (!isCut) out.push(WIDER);
+  }
+  if (isCut) out.push(FEWER);
+  return out;
+}

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULTS, type View } from '../../src/kernel/view_state.ts';
+import type { Correlation } from '../../src/source.ts';
+import { advice, emptiness, tooMuch } from '../../src/views/cube/notices.ts';
+import { settingsOf } from '../../src/views/cube/question.ts';
+import { answer, NAMES } from '../correlation_examples.ts';
+
+const NO_COLUMNS: Partial<Correlation> = {
+  classes: new Int32Array(0),
+  classOffsets: Int32Array.of(0),
+  columnDump: new Int32Array(0),
+};
+const NO_ROWS: Partial<Correlation> = { setId: new Float64Array(0), filters: new Int32Array(0) };
+const EXTENT = answer().extent;
+
+/** Per cent 0..100: 100 anomalies fewer for each. */
+const counts = {
+  windows: Int32Array.of(10),
+  counts: Int32Array.from({ length: 101 }, (_, percent) => 40 * (100 - percent)),
+};
+
+function told(view: Partial<View>, found: Partial<Correlation>, classes = NAMES.length) {
+  const whole = { ...DEFAULTS, ...view };
+  return {
+    view: whole,
+    found: answer({ settings: settingsOf(whole), ...found }),
+    counts,
+    classes,
+    nameOf: (cls: number) => NAMES[cls],
+  };
+}
+
+describe('emptiness', () => {
+  it('is none where something is drawn', () => {
+    expect(emptiness(told({}, {}))).toBeNull();
+  });
+
+  it('names the highest score and offers it', () => {
+    const none = { ...NO_COLUMNS, extent: { ...EXTENT, classes: 0 } };
+    const highest = { score: 0.312, class: 4, dump: 9, rule: 'left' };
+    const said = emptiness(told({ th: 40 }, { ...none, highest }));
+    expect(said?.text).toBe('No class reaches score 40 % with window 10. Highest is 31 % (elk).');
+    expect(said).toMatchObject({ label: 'Use 31 %', change: { th: 31 } });
+  });
+
+  it('offers either rule where only the other one fires', () => {
+    const said = emptiness(told({ rule: 'right' }, { ...NO_COLUMNS, extent: { ...EXTENT, classes: 0 } }));
+    expect(said).toMatchObject({ label: 'Use either rule', change: { rule: 'either' } });
+  });
+
+  it('says what one dump lacks, and what to record', () => {
+    const said = emptiness(told({}, { ...NO_COLUMNS, dumps: 1, highest: null }));
+    expect(said?.text).toMatch(/one dump.*Record more often/);
+    expect(said?.label).toBeNull();
+  });
+
+  it('says what a single class lacks', () => {
+    const none = { ...NO_COLUMNS, extent: { ...EXTENT, classes: 0 }, highest: null };
+    expect(emptiness(told({}, none, 1))?.text).toMatch(/^This run has one class/);
+  });
+
+  it('takes back restrictions that leave nothing', () => {
+    const said = emptiness(told({ onlyClasses: [3] }, NO_COLUMNS));
+    expect(said?.text).toContain('none of the 3 classes');
+    expect(said?.change).toEqual({ zoom: null, onlyClasses: [], onlyLayers: [] });
+  });
+
+  it('takes back what hides all mini-sets, the test of chance first', () => {
+    expect(emptiness(told({ significant: true, appears: 9 }, NO_ROWS))?.change).toEqual({
+      significant: false,
+    });
+    expect(emptiness(told({ appears: 9 }, NO_ROWS))?.change).toEqual({ appears: 1 });
+    expect(emptiness(told({ onlyLayers: [3] }, NO_ROWS))?.change).toMatchObject({ onlyLayers: [] });
+  });
+
+  it('tells a limit that no filter reaches from filters that never move', () => {
+    const none = { ...NO_ROWS, extent: { ...EXTENT, filters: 0 } };
+    expect(emptiness(told({ above: 9 }, none))).toMatchObject({ change: { above: null } });
+    expect(emptiness(told({}, none))?.text).toContain('No filter moved');
+  });
+});
+
+describe('advice', () => {
+  it('is none where there is something to compare', () => {
+    expect(advice(told({}, {}))).toBeNull();
+  });
+
+  it('offers a lower score where a single class has anomaly iterations', () => {
+    const one = { extent: { ...EXTENT, classes: 1 } };
+    expect(advice(told({}, one))).toMatchObject({
+      label: 'Score ≥ 30 % shows 2800 anomalies',
+      change: { th: 30 },
+    });
+  });
+});
+
+describe('tooMuch', () => {
+  it('says nothing where everything fits', () => {
+    expect(tooMuch(told({}, { columnDump: new Int32Array(2000) }), [])).toBeNull();
+  });
+
+  it('offers a higher score where iterations are too many to tell apart', () => {
+    const many = tooMuch(told({}, { columnDump: new Int32Array(2000) }), ['One thing.', 'Another.']);
+    expect(many).toEqual({
+      text: 'One thing. Another.',
+      label: 'Score ≥ 95 % shows 200 anomalies',
+      change: { th: 95 },
+    });
+    expect(tooMuch(told({}, {}), ['One thing.'])?.label).toBeNull();
+  });
+});
