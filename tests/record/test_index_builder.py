@@ -353,6 +353,26 @@ def test_dumps_that_wait_for_predictions_are_not_indexed_yet(tmp_path: Path) -> 
     assert indexed_dumps(place) == 71
 
 
+def test_ctrl_c_while_the_last_block_is_awaited_ends_the_waiting_and_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(tmp_path / "run")
+    training.steps(69)
+    assert training.recorder is not None
+    pids: list[int] = []
+
+    def interrupt(self: index_builder.IndexBuilder, seconds: float) -> None:
+        until(lambda: training.pid, "the builder must be started")
+        pids.append(training.pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(index_builder.IndexBuilder, "_wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        training.recorder.close()
+    assert not is_alive(pids[0])
+    assert open_run(tmp_path / "run").state == "finished"
+
+
 def test_a_recorder_that_nobody_closed_leaves_no_process(tmp_path: Path) -> None:
     training = Training(tmp_path / "run")
     training.steps(64)

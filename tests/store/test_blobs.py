@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from deeptracker.errors import LogFileError, UnreadableFileError
@@ -16,6 +17,8 @@ from deeptracker.store import blobs as module
 from deeptracker.store import cache, local
 from deeptracker.store.blobs import BEGINNING, Blobs, Level, read_or_none
 from deeptracker.store.remote import RemoteFiles
+
+View = Callable[[Blobs, str], pa.Buffer]
 
 
 def names(folder: Path) -> list[str]:
@@ -131,29 +134,37 @@ def test_an_object_store_is_used_through_its_url() -> None:
     assert not blobs.exists("absent")
 
 
+VIEWS = pytest.mark.parametrize("view", [Blobs.view, Blobs.sparse_view], ids=["view", "sparse_view"])
+
+
+@VIEWS
 @pytest.mark.parametrize("place", ["folder", "memory://"])
-def test_a_view_shows_the_bytes_of_a_file(tmp_path: Path, place: str) -> None:
+def test_a_view_shows_the_bytes_of_a_file(tmp_path: Path, place: str, view: View) -> None:
     blobs = Blobs(place if "://" in place else tmp_path / place)
     blobs.put("log/a", b"some bytes")
     blobs.put("empty", b"")
     blobs.put("large", b"some bytes" * 100_000)
-    assert blobs.view("log/a").to_pybytes() == b"some bytes"
-    assert blobs.view("empty").size == 0
-    assert blobs.view("large").to_pybytes() == b"some bytes" * 100_000
+    assert view(blobs, "log/a").to_pybytes() == b"some bytes"
+    assert view(blobs, "empty").size == 0
+    assert view(blobs, "large").to_pybytes() == b"some bytes" * 100_000
     with pytest.raises(FileNotFoundError):
-        blobs.view("log/b")
+        view(blobs, "log/b")
 
 
+@VIEWS
 @pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: Blobs(path.parent).put(path.name, b"new")])
-def test_a_view_stays_as_it_was_when_the_file_is_removed_or_replaced(tmp_path: Path, change) -> None:  # type: ignore[no-untyped-def]
+def test_a_view_stays_as_it_was_when_the_file_is_removed_or_replaced(
+    tmp_path: Path, change: Callable[[Path], None], view: View
+) -> None:
     blobs = Blobs(tmp_path)
     blobs.put("a", b"old" * 100_000)
-    view = blobs.view("a")
+    found = view(blobs, "a")
     change(tmp_path / "a")
-    assert view.to_pybytes() == b"old" * 100_000
+    assert found.to_pybytes() == b"old" * 100_000
 
 
-def test_a_file_that_cannot_be_mapped_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@VIEWS
+def test_a_file_that_cannot_be_mapped_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, view: View) -> None:
     blobs = Blobs(tmp_path)
     data = b"some bytes" * 10_000
     blobs.put("a", data)
@@ -162,7 +173,8 @@ def test_a_file_that_cannot_be_mapped_is_read(tmp_path: Path, monkeypatch: pytes
         raise OSError(errno.ENODEV, "No such device")
 
     monkeypatch.setattr(local, "mmap", refused)
-    assert blobs.view("a").to_pybytes() == data
+    monkeypatch.setattr(local.pa, "memory_map", refused)
+    assert view(blobs, "a").to_pybytes() == data
 
 
 def test_only_where_reading_means_waiting_are_several_files_read_at_a_time(tmp_path: Path) -> None:
@@ -268,6 +280,7 @@ READS: list[Callable[[Blobs], object]] = [
     lambda blobs: blobs.get("log/a"),
     lambda blobs: blobs.range("log/a", 0, 1),
     lambda blobs: blobs.view("log/a"),
+    lambda blobs: blobs.sparse_view("log/a"),
 ]
 
 

@@ -89,6 +89,7 @@ def train(
             recorder.log(loss=progress.loss, train_error=progress.train_error)
             if on_progress is not None:
                 on_progress(progress)
+        recorder.close(index_seconds=0)  # whoever shows the run builds the last block of its index
     return progress
 
 

@@ -1,7 +1,7 @@
 """Where do the bytes of a run lie, and how is a file made complete or absent?
 
 1. A place is a local folder (`local.py`) or an object-store URL (`s3://`, `gs://`, `az://`; `remote.py`).
-2. `view` maps a local file into memory, so that of a file of many columns only the pages of the column wanted are read.
+2. `view` maps a local file into memory; `sparse_view` does so where only some of its pages are going to be read.
    `range` reads some bytes and no more: in an object store it is one range request.
 3. `put` makes a file complete or absent: one PUT, or a rename of what is on the disk already.
 4. Temporary names begin with a dot and are never listed.
@@ -117,12 +117,16 @@ class Blobs:
         return self._files.size(path)
 
     def view(self, path: str) -> pa.Buffer:
-        """All bytes of a file for reading some of them soon; FileNotFoundError if there is none.
+        """All bytes of a file for reading them soon; FileNotFoundError if there is none.
 
         The file must not be cut short in place meanwhile: touching what is gone ends the process. The files of a run
         are replaced by renaming and removed, if at all, whole: both leave what has been mapped as it was.
         """
         return self._files.view(path)
+
+    def sparse_view(self, path: str) -> pa.Buffer:
+        """As `view`, for reading a small part of the bytes soon, and not to be held for long: the file stays open."""
+        return self._files.sparse_view(path)
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file, completely or not at all. An existing one of this name is replaced in one step."""

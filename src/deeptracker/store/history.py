@@ -218,7 +218,8 @@ def class_errors(predicted: npt.NDArray[np.integer], samples: Samples) -> tuple[
     """The share of wrong samples of every class, float32 (classes,), and of all; NaN where none was predicted."""
     present = predicted >= 0
     wrong = present & (predicted != samples.labels)
-    counts = [_sum_by_class(flags, samples.class_offsets) for flags in (wrong, present)]
+    offsets = samples.class_offsets
+    counts = [_sum_by_class(flags, offsets) for flags in (wrong, present)]
     with np.errstate(invalid="ignore", divide="ignore"):
         return (counts[0] / counts[1]).astype(np.float32), np.float32(wrong.sum() / present.sum())
 
@@ -229,8 +230,10 @@ def settled_dumps(dumps: Sequence[DumpFiles]) -> int:
 
 
 def _sum_by_class(flags: npt.NDArray[np.bool_], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    running = np.concatenate([[0], np.cumsum(flags)])
-    counts: npt.NDArray[np.int64] = running[offsets[1:]] - running[offsets[:-1]]
+    counts = np.zeros(len(offsets) - 1, np.int64)
+    filled = offsets[1:] > offsets[:-1]
+    if filled.any():
+        counts[filled] = np.add.reduceat(flags.view(np.uint8), offsets[:-1][filled], dtype=np.int64)
     return counts
 
 

@@ -1,7 +1,8 @@
 """How are the files below a local folder read, written and listed?
 
-1. Reading asks the system for what is wanted and no more. `view` maps a file into memory, so that of many columns only
-   the pages of the one wanted are read. `expect` has the system fetch bytes from the disk while others are worked on.
+1. Large files are mapped into memory, which saves copying them. `view` has all of it read ahead (Arrow sees to that),
+   `sparse_view` nothing, so that of many columns only the pages of the one wanted are read. `expect` has the system
+   fetch bytes from the disk while others are worked on.
 2. Writing is: temporary name, flush, fsync, rename, fsync of the folder. (obstore's own local `put` renames too, but
    never fsyncs: after a power loss the file could be empty.)
 3. Listing tells names only: to ask for sizes and times as well would take six times as long. Links to folders are
@@ -61,9 +62,17 @@ class LocalFiles:
                 os.close(file)
 
     def view(self, path: str) -> pa.Buffer:
-        """All bytes of a file, mapped into memory where it is large; see `Blobs.view`."""
+        """All bytes of a file, mapped into memory where it is large and read ahead; see `Blobs.view`."""
+        with self._told(path):
+            place = f"{self._root}/{path}"
+            if os.stat(place).st_size >= MAPPED_BYTES:
+                with suppress(OSError):  # there are network folders whose files cannot be mapped
+                    return pa.memory_map(place).read_buffer()
+            return pa.py_buffer(Path(place).read_bytes())
+
+    def sparse_view(self, path: str) -> pa.Buffer:
+        """The same, but nothing is read ahead; see `Blobs.sparse_view`."""
         with self._told(path), open(f"{self._root}/{path}", "rb", buffering=0) as file:
-            # There are network folders whose files cannot be mapped. Arrow's own mapping would read all of it ahead.
             with suppress(OSError):
                 if os.fstat(file.fileno()).st_size >= MAPPED_BYTES:
                     return pa.py_buffer(mmap(file.fileno(), 0, access=ACCESS_READ))

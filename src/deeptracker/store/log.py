@@ -302,7 +302,7 @@ class LogReader:
         for kind, paths in files.items():
             try:
                 place = self._blobs.name(paths[0])
-                parts = decode_columns(self._blobs.view(paths[0]), kind, place=place, only=()).metadata["parts"]
+                parts = decode_columns(self._blobs.sparse_view(paths[0]), kind, place=place, only=()).metadata["parts"]
             except (LogFileError, FileNotFoundError) as error:
                 self.note_problem(paths[0], str(error))
                 continue
@@ -316,8 +316,8 @@ class LogReader:
         return [self._decode(path, kind, only) for path in paths]
 
     def _decode(self, path: str, kind: str, only: Iterable[str] | None = None) -> Columns:
-        try:  # reading all of a file is faster than mapping it
-            data = self._blobs.get(path) if only is None else self._blobs.view(path)
+        try:
+            data = self._blobs.view(path) if only is None else self._blobs.sparse_view(path)
             return decode_columns(data, kind, place=self._blobs.name(path), only=only)
         except FileNotFoundError as error:
             raise self._noted(path, "must be there. It has been removed since it was listed.") from error

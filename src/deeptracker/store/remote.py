@@ -108,6 +108,10 @@ class RemoteFiles:
         """All bytes of a file, as a buffer."""
         return pa.py_buffer(self.get(path))
 
+    def sparse_view(self, path: str) -> pa.Buffer:
+        """The same: it takes one request to fetch all of it, and several to find out which part is wanted."""
+        return self.view(path)
+
     def level(self, folder: str) -> FilesAndFolders:
         """The names of the files and of the folders right below a folder; both empty if there is none."""
         with self._told():
