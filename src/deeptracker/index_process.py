@@ -81,21 +81,14 @@ class IndexProcess:
             if self._is_stopped:
                 return None
             process = self._process = self._process or _started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps({"place": place, "most_blocks": most_blocks}) + "\n")
-            process.stdin.flush()
-        for line in process.stdout:
-            if not line.endswith("\n"):
-                break  # it was ended while it spoke
-            answer = json.loads(line)
-            if "error" in answer:
-                raise IndexNotBuiltError(answer["error"], is_refused=answer["is_refused"])
-            if "begin" not in answer:
-                return Built(**answer)
-            if on_begin is not None:
-                on_begin(answer["begin"])
+        try:
+            built = _asked(process, {"place": place, "most_blocks": most_blocks}, on_begin)
+        except ValueError:  # `stop` has closed what is read here
+            if not self._is_stopped:
+                raise
+            built = None
+        if built is not None:
+            return built
         status = self.rest()
         if self._is_stopped:
             return None
@@ -106,17 +99,41 @@ class IndexProcess:
 
     def rest(self) -> int | None:
         """End the process until the next `build`; its exit status, None where there is none."""
-        with self._lock:
-            process, self._process = self._process, None
-            return None if process is None else _ended(process)
+        return self._end(at_once=False)
 
     def stop(self) -> None:
         """End the process for good; a `build` that is under way returns None."""
         self._is_stopped = True
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
-        self.rest()
+        self._end(at_once=True)
+
+    def _end(self, *, at_once: bool) -> int | None:
+        with self._lock:
+            process, self._process = self._process, None
+            if process is None:
+                return None
+            if at_once:
+                process.terminate()
+            return _ended(process)
+
+
+def _asked(process: subprocess.Popen[str], job: dict[str, Any], on_begin: Callable[[int], None] | None) -> Built | None:
+    """What the process answers; None where it has ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+    for line in process.stdout:
+        if not line.endswith("\n"):
+            break  # it was ended while it spoke
+        answer = json.loads(line)
+        if "error" in answer:
+            raise IndexNotBuiltError(answer["error"], is_refused=answer["is_refused"])
+        if "begin" not in answer:
+            return Built(**answer)
+        if on_begin is not None:
+            on_begin(answer["begin"])
+    return None
 
 
 def _started() -> subprocess.Popen[str]:
