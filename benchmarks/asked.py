@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.memory import peak_bytes  # noqa: E402
 from benchmarks.rivals import THRESHOLD, TOP, WINDOW, Answer, Npz, Parquet, Rival  # noqa: E402
 from deeptracker.run import Run, open_run  # noqa: E402
 
@@ -207,15 +207,6 @@ def drop_from_cache(folder: Path) -> None:
                 os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
             finally:
                 os.close(handle)
-
-
-def peak_bytes() -> int:
-    """The largest memory of this process so far."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count the memory of the process that this one was forked from
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return 1024 * int(line.split()[1])
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ SAVE: dict[str, Callable[[Any, Path], None]] = {"safetensors": save_file, "pt": 
 
 IMPORT = """
 import json, os, sys, time
-from benchmarks.asked import peak_bytes
+from benchmarks.memory import peak_bytes
 from deeptracker.record.checkpoints import import_checkpoints
 folder, run, more = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 held, start = peak_bytes(), time.perf_counter()

@@ -254,7 +254,7 @@ def test_a_run_may_lie_in_an_object_store(trained: Path, imported: Path, s3: Buc
 
 IMPORT = """
 import sys
-from benchmarks.asked import peak_bytes
+from benchmarks.memory import peak_bytes
 from deeptracker.record import checkpoints, snapshot_blocks
 snapshot_blocks.GROUP_BYTES = int(sys.argv[3])
 checkpoints.import_checkpoints(f"{sys.argv[1]}/small", f"{sys.argv[2]}-small")  # what torch takes once
