@@ -7,7 +7,8 @@
    the one given.
 2. Each answer is timed in this process, the median of several repeats, beside the literal definition in plain numpy:
    windows of k dumps slid over the 0/1 rows; Lloyd's k-means from 10 starts; predictions read from one .npz a dump. The
-   order of classes stands beside scipy's optimal leaf ordering; layers.py says what layers and filters stand beside.
+   order of classes stands beside scipy's optimal leaf ordering; layers.py says what layers and filters stand beside,
+   mini_sets.py what mini-sets do.
 3. Both results are compared; the last column says how.
 """
 
@@ -25,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from generate import Scale, write_dumps
 from layers import layer_rows
+from mini_sets import partition_rows
 from rich.console import Console
 from rich.progress import track
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
@@ -234,7 +236,8 @@ def main() -> None:
         write_archives(place, len(record.correct), Path(folder) / "archives")
         table = empty_table(f"{classes:,} classes, {len(record.correct):,} samples, {dumps} dumps; medians")
         charts = chart_rows(place, Path(folder) / "archives", record.offsets, dumps)
-        for rows in (anomaly_rows(record), class_rows(record), charts, layer_rows(place)):
+        mini_sets = partition_rows(place, THRESHOLD)
+        for rows in (anomaly_rows(record), class_rows(record), charts, layer_rows(place), mini_sets):
             for row in rows:
                 add(table, row)
             table.add_section()
