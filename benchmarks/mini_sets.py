@@ -16,9 +16,9 @@ from timing import OUR_REPEATS, THEIR_REPEATS, Row, timed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deeptracker.analysis.partition import mini_sets, partition  # noqa: E402
-from deeptracker.run import open_run  # noqa: E402
-from tests.analysis.test_partition import algorithm_1  # noqa: E402
+from deeptracker.analysis.partition import mini_sets, partition
+from deeptracker.run import open_run
+from tests.analysis.test_partition import algorithm_1
 
 WINDOW, TOP = 10, 100
 
@@ -28,7 +28,8 @@ def partition_rows(place: Path, threshold: float) -> Iterator[Row]:
     run = open_run(place)
     dumps = run.correlation(WINDOW, threshold).dumps
     offsets = np.array([layer.offset for layer in run.network().layers])
-    moved = np.stack([offsets[top.layer] + top.filter for top in (run.top_filters(t, TOP) for t in run.iterations[dumps])])
+    tops = [run.top_filters(int(iteration), TOP) for iteration in run.iterations[dumps]]
+    moved = np.stack([offsets[top.layer] + top.filter for top in tops])
     known, element = np.unique(moved, return_inverse=True)
     layer = np.searchsorted(offsets, known, side="right") - 1
     at = np.repeat(np.arange(len(dumps)), TOP)
@@ -43,6 +44,6 @@ def partition_rows(place: Path, threshold: float) -> Iterator[Row]:
     members = (known[number == one] for one in range(number.max() + 1))
     assert set(map(frozenset, (filters.tolist() for filters in members))) == set().union(*divided)
     assert [set(map(frozenset, sets)) for sets in found] == divided
-    what = f"{len(known):,} filters of {len(families)} layers at {len(dumps)} iterations: {number.max() + 1:,} mini-sets"
-    yield Row(what, ours, literal, "equal")
+    sizes = f"{len(known):,} filters, {len(families)} layers, {len(dumps)} iterations: {number.max() + 1:,} mini-sets"
+    yield Row(sizes, ours, literal, "equal")
     yield Row("  the same from sets, mini_sets()", from_sets, literal, "equal")
