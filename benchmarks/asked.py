@@ -98,6 +98,16 @@ class Ours:
         found = self.run.filter_levels(layer, "change", WIDTH, "filter", first=max(0, last - ZOOMED_DUMPS), end=last)
         return found.extremes, found.sizes
 
+    def class_levels(self, cls: int) -> Answer:
+        """When each sample of a class was wrong, flips, and order, as a page draws them."""
+        found = self.run.class_levels(cls, WIDTH, WINDOW)
+        return found.error, found.left, found.right, found.order.order
+
+    def taken_for(self, cls: int) -> Answer:
+        """What the samples of a class are taken for, as a page draws it."""
+        found = self.run.taken_for(cls, WIDTH)
+        return found.labels, found.counts, found.known
+
     def error_levels(self, _: None) -> Answer:
         """Error rates of all classes, as a page draws them."""
         found = self.run.error_levels(WIDTH)
@@ -118,6 +128,8 @@ LEVEL_QUESTIONS = {
     "node_levels": f"a measure of all nodes, {WIDTH:,} columns",
     "filter_levels": f"change of the filters of a layer, {WIDTH:,} columns",
     "filter_zoom": f"the same, zoomed in on the last {ZOOMED_DUMPS} dumps",
+    "class_levels": f"a class's samples, flips and order, {WIDTH:,} columns",
+    "taken_for": f"what they are taken for, {WIDTH:,} columns",
     "error_levels": f"error rates of all classes, {WIDTH:,} columns",
 }
 """Only ours can be asked these."""
@@ -145,6 +157,8 @@ def arguments(run: Run) -> dict[str, list[Any]]:
         "node_levels": ["mean", "change"],
         "filter_levels": widest_layers,
         "filter_zoom": widest_layers,
+        "class_levels": classes,
+        "taken_for": classes,
         "error_levels": [None],
     }
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deeptracker.analysis import bits as module
-from deeptracker.analysis.bits import count_flips, flips, packed
+from deeptracker.analysis.bits import count_by_column, count_flips, flips, packed
 
 DUMPS = st.sampled_from([0, 1, 2, 63, 64, 65, 127, 128, 129, 200])
 
@@ -60,3 +60,19 @@ def test_bits_of_later_dumps_mean_nothing(record: NDArray[np.bool_], seed: int) 
     assert count_flips(packed(longer), dumps) == count_flips(packed(record), dumps)
     for more, fewer in zip(flips(packed(longer), dumps), flips(packed(record), dumps), strict=True):
         np.testing.assert_array_equal(more, fewer)
+
+
+@pytest.mark.parametrize("level", [4, 8, 16, 32, 64])
+@pytest.mark.parametrize("dumps", [0, 1, 63, 64, 65, 200])
+def test_bits_are_counted_by_column(level: int, dumps: int) -> None:
+    record = np.random.default_rng(dumps).random((3, dumps)) < 0.5
+    words = packed(record).copy()
+    if dumps % 64:
+        words[-1] |= ~np.uint64(0) << np.uint64(dumps % 64)  # bits of later dumps mean nothing
+    expected = [[row[start : start + level].sum() for start in range(0, dumps, level)] for row in record]
+    np.testing.assert_array_equal(count_by_column(words, dumps, level), np.array(expected).reshape(3, -1))
+
+
+def test_bits_are_counted_in_columns_that_fit_into_words() -> None:
+    with pytest.raises(ValueError, match=r"level must be .* Got 12"):
+        count_by_column(packed(np.zeros((1, 3), bool)), 3, 12)

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from deeptracker.analysis import clusters as module
-from deeptracker.analysis.clusters import Clusters, cluster_curves, similarity_order
+from deeptracker.analysis.bits import packed
+from deeptracker.analysis.clusters import Clusters, cluster_curves, similarity_order, similarity_order_of_bits
 
 Rows = NDArray[np.float64]
 
@@ -217,3 +218,16 @@ def test_what_is_no_matrix_or_no_number_of_clusters_is_refused() -> None:
 def test_clusters_whose_sizes_do_not_count_their_classes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"sizes must count the classes of each of the 2 clusters"):
         Clusters(np.array([0, 1, 1], np.int32), np.zeros((2, 3), np.float32), np.array([2, 1], np.int32))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.integers(0, 140), st.sampled_from([0.02, 0.3, 0.5]))
+@settings(deadline=None)
+def test_rows_of_bits_are_in_the_order_of_their_values(seed: int, rows: int, dumps: int, often: float) -> None:
+    right = np.random.default_rng(seed).random((rows, dumps)) < often
+    words = packed(right).copy()
+    if dumps % 64:
+        words[-1] |= ~np.uint64(0) << np.uint64(dumps % 64)  # bits of later dumps mean nothing
+    for limit in (3, 1500):
+        found, expected = similarity_order_of_bits(words, dumps, limit=limit), similarity_order(~right, limit=limit)
+        np.testing.assert_array_equal(found.order, expected.order)
+        assert found.method == expected.method

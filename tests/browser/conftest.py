@@ -12,7 +12,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from benchmarks.generate import Scale, write_run
+from deeptracker import open_run
+from deeptracker.run.correlation import Movers
 from tests.browser import chromium
+from tests.browser.planted_groups import TOP, write_planted
 
 ARGUMENTS = [
     "--headless",
@@ -28,6 +31,8 @@ ARGUMENTS = [
 ]
 SCALE = Scale(dumps=120, classes=24, samples_per_class=30, iterations_per_dump=200, resnet50=False)
 Open = Callable[..., Page]
+ShowCube = Callable[[str], Page]
+Minis = dict[tuple[str, tuple[int, ...]], str]
 
 
 @contextmanager
@@ -56,6 +61,36 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def link(root: Path) -> Iterator[str]:
     with served(root) as link:
         yield link
+
+
+@pytest.fixture(scope="session")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs to explore in the cube: one with planted groups, and some that have little or much to show."""
+    root = tmp_path_factory.mktemp("explored")
+    write_planted(root / "planted")
+    write_run(root / "one-dump", Scale(1, 4, 10, 100, resnet50=False, pictures=False), seed=1)
+    write_run(root / "one-class", Scale(20, 1, 10, 100, resnet50=False, pictures=False), seed=4)
+    write_run(root / "many", Scale(180, 40, 12, 100, resnet50=False, pictures=False), seed=2)
+    return root
+
+
+@pytest.fixture(scope="session")
+def explored_link(explored: Path) -> Iterator[str]:
+    with served(explored) as link:
+        yield link
+
+
+@pytest.fixture(scope="session")
+def minis(explored: Path) -> Minis:
+    """The id of each mini-set of the planted run, by its layer and filters."""
+    run = open_run(explored / "planted")
+    found = run.correlation(movers=Movers(TOP))
+    layers = [layer.name for layer in run.network().layers]
+    out = {}
+    for number, id in enumerate(found.sets.id):
+        filters = tuple(found.filters.filters[found.filters.sets == number].tolist())
+        out[layers[found.filters.layers[found.sets.layer[number]]], filters] = f"{int(id):012x}"
+    return out
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +149,12 @@ def show(page: Page, link: str) -> Open:
         return page
 
     return show
+
+
+@pytest.fixture
+def cube(show: Open, explored_link: str) -> ShowCube:
+    """Open a view of the runs to explore, and wait until its picture is complete."""
+    return lambda search: show(f"/{search}", base=explored_link)
 
 
 def ready(page: Page) -> None:

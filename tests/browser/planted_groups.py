@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,12 @@ GROUPS = (
 
 def write_planted(place: Path, *, seed: int = 0) -> None:
     """Write the run below `place`."""
+    for _ in planted_dumps(place, seed=seed):
+        pass
+
+
+def planted_dumps(place: Path, *, seed: int = 0) -> Iterator[int]:
+    """Write the run dump by dump; yields each dump's number once it is written. At the end training has finished."""
     rng = np.random.default_rng(seed)
     blobs = UnsyncedBlobs(place)
     log = LogWriter(blobs)
@@ -94,6 +101,7 @@ def write_planted(place: Path, *, seed: int = 0) -> None:
         error = np.array([1 - correct[:, dump].mean()])
         scalars = {"train_error": error * 0.9, "validation_error": error, "lr": np.array([0.1])}
         log.write_scalars(np.array([iteration]), scalars)
+        yield dump
     log.write_info(RunInfo(info.name, info.created, info.branches, "finished", class_names=NAMES))
 
 

@@ -245,6 +245,13 @@ def test_top_filters_are_counted_and_the_rest_is_pale(show: Open, root: Path) ->
         listed[cells[0]] = int(cells[2])
     layers = run.network().layers
     assert listed == {layers[i].name: int(count) for i, count in enumerate(counts) if count}
+    page.get_by_test_id("distance").select_option("euclidean")
+    ready(page)
+    assert query(page)["dist"] == "euclidean"
+    expect(page.get_by_test_id("activated")).to_contain_text("by distance (Euclidean)")
+    counts = run.top_counts(20, "euclidean")[:, -1]
+    largest = int(counts.max())
+    expect(rows.first.locator("td").nth(2)).to_have_text(str(largest))
     page.get_by_test_id("top-k").fill("5")
     page.get_by_test_id("top-k").press("Enter")
     ready(page)

@@ -156,6 +156,24 @@ def test_classes_show_means_their_newest_error_and_export_every_dump(show: Open,
     assert np.float32(rows[1][2:]) == pytest.approx(errors[0], abs=0.003)
 
 
+def test_so_does_the_cube_for_the_filters_of_its_front(show: Open, long: tuple[str, Path]) -> None:
+    link, _ = long
+    asked: list[str] = []
+    page = show("/?run=long&view=cube&th=20", base=link)
+    expect(page.get_by_test_id("level")).to_have_text("Each column: 4 dumps")
+    page.on("request", lambda request: asked.append(request.url) if "correlation-rows" in request.url else None)
+    x, y, width = page.get_by_test_id("face-front").evaluate(
+        "face => { const { x, y, width } = face.getBoundingClientRect(); return [x, y, width]; }"
+    )
+    page.mouse.move(x + width / 2, y + 20)
+    page.get_by_test_id("face-front").focus()
+    for _ in range(3):
+        page.keyboard.press("+")
+    expect(page.get_by_test_id("level")).to_have_count(0)
+    ready(page)
+    assert any("from=" in url and "to=" in url for url in asked)
+
+
 def test_a_run_that_outgrows_the_screen_while_it_is_watched_is_shown_in_columns(page: Page, tmp_path: Path) -> None:
     dumps = write_dumps(tmp_path / "live", SCALE, finished=False)
     for _ in range(FIRST_DUMPS):

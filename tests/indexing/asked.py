@@ -40,6 +40,8 @@ QUESTIONS: dict[str, Callable[[Run], Any]] = {
     "validation_error": lambda run: run.validation_error(),
     "error_rates": lambda run: run.error_rates(),
     "class_stats": lambda run: run.class_stats(3, window=4),
+    "class_levels": lambda run: [run.class_levels(cls, 40, 3) for cls in (0, 3, 6)],
+    "taken_for": lambda run: [run.taken_for(cls, 40) for cls in (0, 3, 6)],
     "class_samples": lambda run: [run.class_samples(cls) for cls in (0, 3, 6)],
     "probabilities": lambda run: run.probabilities(5),
     "sample_history": lambda run: [run.sample_history(sample) for sample in (0, 255, 256, 629)],

@@ -102,6 +102,13 @@ def test_rows_are_shares_in_one_byte_each(client: TestClient, run: Run, by: str)
     assert (header["level"], header["from"]) == (4, 0)
     largest = np.stack([np.fmax.reduce(cells[:, at : at + 4], axis=1) for at in range(0, cells.shape[1], 4)], axis=1)
     np.testing.assert_array_equal(arrays["cells"], largest)
+    dumps = cells.shape[1]
+    for first, end, level in ((13, 21, 1), (13, 43, 4), (dumps - 23, dumps, 4), (dumps, dumps + 9, 1)):
+        header, arrays = ask(client, f"/api/correlation-rows?{ASKED}&by={by}&width=20&from={first}&to={end}")
+        place = first // level
+        assert (header["level"], header["from"], header["dumps"]) == (level, place * level, dumps)
+        whole = cells if level == 1 else largest
+        np.testing.assert_array_equal(arrays["cells"], whole[:, place : -(-min(end, dumps) // level)])
 
 
 @pytest.mark.parametrize("route", ["correlation", "correlation-rows"])
@@ -127,6 +134,12 @@ def test_a_frame_has_the_documented_arrays_and_header(client: TestClient, route:
     ],
 )
 def test_what_cannot_be_asked_is_said(client: TestClient, query: str, status: int, message: str) -> None:
-    found = client.get(f"/api/correlation?run=small&{query}")
-    assert found.status_code == status
-    assert message in found.json()["error"]["message"]
+    for route in ("correlation", "correlation-rows"):
+        found = client.get(f"/api/{route}?run=small&{query}")
+        assert found.status_code == status
+        assert message in found.json()["error"]["message"]
+
+
+def test_a_range_of_rows_does_not_end_before_it_begins(client: TestClient) -> None:
+    found = client.get("/api/correlation-rows?run=small&width=9&from=8&to=7")
+    assert (found.status_code, found.json()["error"]["message"]) == (400, "to: must be >= from. Got 7 and 8.")

@@ -158,9 +158,55 @@ def test_what_a_client_puts_together_is_the_whole_while_levels_change(
         ("width=9&to=many", "to:"),
     ],
 )
-@pytest.mark.parametrize("question", ["classes?", "node-stats?measure=sd", "filters?layer=1&measure=change"])
+@pytest.mark.parametrize(
+    "question",
+    ["classes?", "class?cls=0", "class-taken?cls=0", "node-stats?measure=sd", "filters?layer=1&measure=change"],
+)
 def test_what_cannot_be_asked_is_said(client: TestClient, question: str, more: str, says: str) -> None:
     response = client.get(f"/api/{question}&run=small&{more}")
     assert response.status_code == 400
     error = response.json()["error"]
     assert says in f"{error['message']} {error['remedy']}"
+
+
+@pytest.mark.parametrize("width", [60, 15, 4, 1])
+@pytest.mark.parametrize("part", ["", "&from=21&to=50"])
+def test_a_class_in_columns_is_what_run_says(client: TestClient, run: Run, width: int, part: str) -> None:
+    dumps = (21, 50) if part else (0, None)
+    header, arrays = ask(client, f"/api/class?run=small&cls=2&window=3&width={width}{part}")
+    found = run.class_levels(2, width, 3, *dumps)
+    assert (header["level"], header["from"], header["first"]) == (found.level, found.first, found.first)
+    assert (header["window"], header["names"]) == (3, list(found.ids))
+    np.testing.assert_allclose(arrays["error"], cells(found.error, 0, 1), atol=0.6)
+    for name, values in (("left", found.left), ("right", found.right), ("order", found.order.order)):
+        np.testing.assert_array_equal(arrays[name], values)
+    assert ("labels" in arrays) == (found.level == 1)
+    if found.level == 1:
+        _, plain = ask(client, "/api/class?run=small&cls=2")
+        np.testing.assert_array_equal(arrays["labels"], plain["labels"][:, found.first : found.first + found.count])
+        np.testing.assert_array_equal(arrays["error"], np.where(arrays["labels"] == 2, 1, 255))
+    header, arrays = ask(client, f"/api/class-taken?run=small&cls=2&most=2&width={width}{part}")
+    taken = run.taken_for(2, width, 2, *dumps)
+    assert (header["level"], header["from"], header["first"]) == (taken.level, taken.first, taken.first)
+    for name in ("labels", "counts", "known"):
+        np.testing.assert_array_equal(arrays[name], getattr(taken, name))
+
+
+def test_what_a_class_is_taken_for_has_a_column_a_dump_without_a_width(client: TestClient) -> None:
+    _, plain = ask(client, "/api/class?run=small&cls=2")
+    _, taken = ask(client, "/api/class-taken?run=small&cls=2")
+    for label, counts in zip(taken["labels"], taken["counts"], strict=False):
+        np.testing.assert_array_equal(counts, (plain["labels"] == label).sum(axis=0))
+    np.testing.assert_array_equal(taken["counts"].sum(axis=0), (plain["labels"] != 2).sum(axis=0))
+
+
+@pytest.mark.parametrize(("width", "level"), [(60, 1), (15, 4), (4, 16)])
+def test_of_a_class_only_new_columns_come_but_all_flips(client: TestClient, width: int, level: int) -> None:
+    about = f"/api/class?run=small&cls=2&width={width}"
+    _, whole = ask(client, about)
+    header, rest = ask(client, f"{about}&branch=0&since=4900&level={level}")
+    column = 50 // level
+    assert header["first"] == column * level
+    np.testing.assert_array_equal(rest["error"], whole["error"][:, column:])
+    for name in ("left", "right"):
+        np.testing.assert_array_equal(rest[name], whole[name])

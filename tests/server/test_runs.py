@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from benchmarks.generate import Scale, write_dumps, write_run
 from deeptracker.errors import RunNotFoundError
+from deeptracker.indexing import build_index
 from deeptracker.server import runs
 from deeptracker.server.app import create_app
 from deeptracker.server.runs import MOST_OPENED, ServedRuns
@@ -167,3 +168,54 @@ def test_a_run_that_is_to_be_opened_anew_is(root: Path, opened: list[str]) -> No
         pass
     served.open_anew("nowhere")
     assert opened == ["run01"] * 3
+
+
+QUESTIONS = (
+    "node-stats?measure=sd&width=20", "node-stats?measure=change", "filters?layer=1&measure=change&width=20",
+    "filters?layer=2&measure=mean", "filter?layer=1&filter=0", "top-counts?k=3", "classes?width=20",
+    "anomalies?window=3&threshold=0.2", "anomaly-counts?", "class?cls=1&width=20", "class?cls=1", "class-taken?cls=1",
+    "clusters?k=2", "sample?sample=3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("held_bytes", [0, 60_000])
+def test_runs_keep_so_many_bytes_together_and_answer_the_same(tmp_path: Path, held_bytes: int) -> None:
+    ids = [f"run{number}" for number in range(3)]
+    for number, identity in enumerate(ids):
+        write_run(tmp_path / identity, Scale(150, 3, 12, 10, resnet50=False, pictures=False), seed=number)
+    build_index(tmp_path / ids[0])
+    unbounded, bounded = (
+        TestClient(create_app(str(tmp_path), cache_bytes=size), base_url="http://127.0.0.1") for size in (1 << 28, 0)
+    )
+    served = bounded.app.state.served  # type: ignore[attr-defined]
+    served._held_bytes = held_bytes
+    most = 0
+    for question in QUESTIONS:
+        for identity in ids:
+            about = f"/api/{question}&run={identity}"
+            expected, found = unbounded.get(about), bounded.get(about)
+            assert found.status_code == 200, found.text
+            assert found.content == expected.content
+            kept = {one: held.run.held_bytes for one, held in served._held.items()}
+            assert sum(kept.values()) <= held_bytes
+            most = max(most, sum(kept.values()))
+    assert most >= held_bytes // 2, "what fits is kept"
+    held = unbounded.app.state.served._held.values()  # type: ignore[attr-defined]
+    assert sum(one.run.held_bytes for one in held) > 10 * 60_000
+
+
+def test_what_was_asked_for_longest_ago_is_dropped_first(root: Path) -> None:
+    served = ServedRuns(str(root), held_bytes=1 << 20)
+    for identity in ("run00", "run01", "run02"):
+        with served.open(identity) as run:
+            run.node_stats("sd")
+            each = run.held_bytes
+    assert each > 0
+    served._held_bytes = 2 * each
+    with served.open("run02"):
+        pass
+    assert [served._held[one].run.held_bytes for one in ("run00", "run01", "run02")] == [0, each, each]  # type: ignore[union-attr]
+    served._held_bytes = 0
+    with served.open("run01"), served.open("run02"):
+        pass
+    assert [served._held[one].run.held_bytes for one in ("run01", "run02")] == [0, 0]  # type: ignore[union-attr]

@@ -432,3 +432,23 @@ def test_the_same_range_asked_for_at_the_same_time_is_fetched_once(fetched: tupl
         store.may_answer.set()
         assert [answer.result() for answer in answers] == [b"01234", b"56789"] * 8
     assert len(store.asked) == 2
+
+
+def test_only_what_killed_writers_left_long_ago_is_removed(tmp_path: Path) -> None:
+    old, kept = (
+        ".zarr.json.0123abcd.tmp",
+        [".zarr.json.0123abcd.keep", ".0123abcd.tmp", "a.0123abcd.tmp", ".a.0123.tmp"],
+    )
+    for folder in ("index/group/change/c", "log/filters"):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in (old, *kept):
+            path = tmp_path / folder / name
+            path.write_bytes(b"x")
+            os.utime(path, (0, 0))
+    new = tmp_path / "index" / ".0.89abcdef.tmp"
+    new.write_bytes(b"x")
+    Blobs(tmp_path).remove_temporary("index/", older_than_seconds=3600)
+    left = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+    assert left == sorted([new.name, old, *kept, *kept])
+    assert not (tmp_path / "index/group/change/c" / old).exists()
+    Blobs(tmp_path / "nothing").remove_temporary("index/", older_than_seconds=0)

@@ -193,3 +193,19 @@ def test_no_more_is_kept_than_allowed_and_everything_is_still_answered(tmp_path:
     history.measure("sd")
     history.measure("mean")
     assert history.size_bytes <= 2 * 6 * FILTERS * 4
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 1 << 20])
+def test_blocks_say_what_the_measures_say_and_are_kept_only_where_they_fit(tmp_path: Path, limit_bytes: int) -> None:
+    blobs, log = begun(tmp_path)
+    for iteration in range(140):
+        write_dump(log, iteration, random_table(iteration))
+    reader, expected = history_of(blobs)
+    history = FilterHistory(reader, IndexReader(blobs, reader), limit_bytes=limit_bytes)
+    names = [MEASURES[4], MEASURES[1]]
+    found = list(history.blocks(names, 3, 139))
+    assert [first for first, _ in found] == [3, 64, 128]
+    for place, name in enumerate(names):
+        np.testing.assert_array_equal(np.concatenate([rows[place] for _, rows in found]), expected.measure(name)[3:139])
+    assert history.size_bytes == (0 if limit_bytes == 0 else 2 * 140 * FILTERS * 4)
+    assert list(history.blocks(names, 5, 5)) == []

@@ -72,6 +72,8 @@ COLUMNS: dict[str, Callable[[Run], Any]] = {
             run.filter_levels(0, "cosine_distance", 9, "filter", 100, 100 + 9 * width)
         ),
         "errors": lambda run, width: astuple(run.error_levels(width)),
+        "classes": lambda run, width: [astuple(run.class_levels(cls, width, 3)) for cls in range(2)],
+        "taken for": lambda run, width: [astuple(run.taken_for(cls, width)) for cls in range(2)],
         "never": lambda run, width: [run.never_changing(layer) for layer in (0, 8)],
     }.items()
 }
@@ -318,3 +320,16 @@ def test_the_index_may_be_removed_or_spoiled_under_a_reader(place: Path, expecte
     assert digests(run) == expected
     run.refresh()
     assert digests(run) == expected
+
+
+def test_building_removes_what_a_killed_builder_left_an_hour_ago(whole: Path, tmp_path: Path) -> None:
+    place = shutil.copytree(whole, tmp_path / "run")
+    left, writing, other = (
+        place / name for name in ("index/.0.0123abcd.tmp", "index/.1.0123abcd.tmp", "log/.2.0123abcd.tmp")
+    )
+    for path in (left, writing, other):
+        path.write_bytes(b"half a shard")
+    for path in (left, other):
+        os.utime(path, (0, 0))
+    build_index(place)
+    assert (left.exists(), writing.exists(), other.exists()) == (False, True, True)

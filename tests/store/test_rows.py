@@ -100,3 +100,20 @@ def test_what_was_asked_for_longest_ago_is_dropped_first_and_the_last_never() ->
     small = DumpRows(log, 1)  # type: ignore[arg-type]
     np.testing.assert_array_equal(Asked(log, small)(), rows_of(log.dumps))
     assert small.size_bytes == one
+
+
+def test_what_was_asked_for_longest_ago_is_dropped_first_and_made_again() -> None:
+    log = Shown(tuple(dump(iteration) for iteration in range(3)))
+    rows = DumpRows(log, 1 << 20)  # type: ignore[arg-type]
+    first, second = Asked(log, rows, "first"), Asked(log, rows, "second")
+    each = first().nbytes
+    second()
+    rows.shrink(2 * each)
+    assert rows.size_bytes == 2 * each
+    first()
+    rows.shrink(2 * each - 1)
+    assert (rows.size_bytes, rows.holds("first"), rows.holds("second")) == (each, True, False)
+    rows.shrink(0)
+    assert rows.size_bytes == 0
+    np.testing.assert_array_equal(first(), rows_of(log.dumps))
+    assert (first.made, second.made) == ([0, 0], [0])

@@ -340,19 +340,18 @@ export class HttpSource implements DataSource {
     run: string,
     settings: CorrelationSettings,
     by: CorrelationRowsBy,
-    width: number | null,
+    range: Range | null,
     asking: Asking,
   ): Promise<CorrelationRows> {
-    const query = { ...correlationQuery(settings), by, width: width ?? undefined };
+    const query = { ...correlationQuery(settings), by, ...within(range) };
     const got = await frame(this.#about('correlation-rows', run, query), asking);
     const { shape, data: cells } = arrayOf(got, 'cells');
     const { level = 1, from = 0, dumps } = got.header as { level?: number; from?: number; dumps: number };
-    const end = Math.min(from + shape[1] * level, dumps);
     return {
       ...cursorOf(got),
       settings,
       by,
-      detail: { level, first: from, end },
+      detail: { level, first: from, end: Math.min(from + shape[1] * level, dumps) },
       dumps,
       rows: shape[0],
       columns: shape[1],

@@ -239,10 +239,9 @@ export interface Correlation extends Cursor, CorrelationTable {
 export type CorrelationRowsBy = 'filter' | 'set' | 'layer';
 
 /** How far anomaly filters moved, in the order of `Correlation`: a row for each filter, mini-set, or layer. */
-export interface CorrelationRows extends Cursor {
+export interface CorrelationRows extends Detailed {
   readonly settings: CorrelationSettings;
   readonly by: CorrelationRowsBy;
-  readonly detail: Detail;
   readonly dumps: number;
   readonly rows: number;
   readonly columns: number;
@@ -317,12 +316,11 @@ export interface DataSource {
   topCounts(run: string, k: number, measure: string, asking: Asking): Promise<TopCounts>;
   kernels(run: string, iteration: number, asking: Asking): Promise<Kernels>;
   correlation(run: string, settings: CorrelationSettings, asking: Asking): Promise<Correlation>;
-  /** In at most so many columns; null: every dump. */
   correlationRows(
     run: string,
     settings: CorrelationSettings,
     by: CorrelationRowsBy,
-    width: number | null,
+    range: Range | null,
     asking: Asking,
   ): Promise<CorrelationRows>;
   pictureAddress(run: string, sample: number): string;

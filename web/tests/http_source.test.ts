@@ -167,6 +167,34 @@ describe('answers in levels of detail', () => {
   });
 });
 
+describe('the rows of the correlation', () => {
+  const settings = {
+    window: 10,
+    threshold: 0.35,
+    rule: 'either',
+    top: 100,
+    above: null,
+    measure: 'change',
+    minAppearances: 1,
+    significant: false,
+    iterations: [800, 1400],
+    classes: null,
+    layers: null,
+  } as const;
+
+  it('are asked for where they are looked at, and say which dumps they are of', async () => {
+    const cells = { name: 'cells', data: Uint8Array.of(1, 2, 3, 4), shape: [2, 2] };
+    const header = { level: 4, from: 8, first: 0, dumps: 14, iteration: 1400, branch: 0 };
+    const asked = serve(frameOf(header, [cells]));
+    const range = { columns: 2, span: [8, 14] } as const;
+    const got = await new HttpSource().correlationRows('a', settings, 'set', range, asking);
+    expect(asked[0]).toMatch(/^\/api\/correlation-rows\?run=a&window=10/);
+    expect(asked[0]).toMatch(/&first=800&last=1399&by=set&width=2&from=8&to=14$/);
+    expect(got.detail).toEqual({ level: 4, first: 8, end: 14 });
+    expect([got.rows, got.columns, got.dumps]).toEqual([2, 2, 14]);
+  });
+});
+
 describe('a run that has ended', () => {
   const info = (version: string | null) => new Response(JSON.stringify({ id: 'a', version }));
 

@@ -7,7 +7,7 @@
    is. Both name the first dump with the new value. `scores` counts, for each class and dump, the samples whose rule
    fires, as a share of the class. A newest flip whose right run is still too short is pending, not false.
 3. `anomalies` keeps the scores that reach a threshold, and `count_table` says how many it would keep at every window
-   and every threshold of a whole percentage. Both ask `_needed_counts`, so they agree to the last sample.
+   and every threshold of a whole percentage. Both ask `needed_counts`, so they agree to the last sample.
 
 The events do not depend on window and threshold: a new setting is a filter over them.
 """
@@ -170,7 +170,7 @@ def scores(events: FlipEvents, class_offsets: ArrayLike, window: int) -> Anomaly
     """
     if window < 1:
         raise ValueError(f"window must be >= 1. Got {window}. A run of one dump is the shortest there is.")
-    offsets = _checked_offsets(class_offsets, events.samples)
+    offsets = checked_offsets(class_offsets, events.samples)
     bounds = np.searchsorted(events.sample, offsets)
     sizes = np.diff(offsets).astype(np.int32)
     left, right, pending = (np.empty((len(sizes), events.dumps), np.float32) for _ in range(3))
@@ -183,7 +183,7 @@ def scores(events: FlipEvents, class_offsets: ArrayLike, window: int) -> Anomaly
         rules = ((left, events.left_run[own] >= window), (right, fires), (pending, events.last[own] & ~fires))
         for shares, chosen in rules:
             counts = np.bincount(cell[np.flatnonzero(chosen)], minlength=shares[classes].size)
-            shares[classes] = _as_shares(counts.reshape(shares[classes].shape), sizes[classes, None])
+            shares[classes] = as_shares(counts.reshape(shares[classes].shape), sizes[classes, None])
     return AnomalyScores(left, right, pending, sizes, window)
 
 
@@ -202,7 +202,7 @@ def anomalies(scores: AnomalyScores, threshold: float) -> Anomalies:
         raise ValueError(f"threshold must be a share in 0..1. Got {threshold}. 0.35 means 35 % of the class's samples.")
     sizes = scores.sizes[:, None]
     # Shares and limits are rounded to float32 by the same division, so comparing them compares the counts.
-    limits = _as_shares(_needed_counts(sizes, np.array([threshold])), sizes)
+    limits = as_shares(needed_counts(sizes, np.array([threshold])), sizes)
     cls, dump = np.nonzero((scores.left >= limits) | (scores.right >= limits))
     return Anomalies(
         cls.astype(np.int32),
@@ -231,11 +231,11 @@ def count_table(events: FlipEvents, class_offsets: ArrayLike, windows: ArrayLike
     asked = np.asarray(windows, dtype=np.int64)
     if asked.ndim != 1 or (asked < 1).any():
         raise ValueError(f"windows must be 1-d and each >= 1. Got {asked.tolist()}. Leave out the others.")
-    offsets = _checked_offsets(class_offsets, events.samples)
+    offsets = checked_offsets(class_offsets, events.samples)
     bounds = np.searchsorted(events.sample, offsets)
     ascending, position = np.unique(asked, return_inverse=True)
     reached = np.searchsorted(ascending, np.arange(events.dumps + 1), side="right")  # by length of a run
-    needed = _needed_counts(np.diff(offsets)[:, None], np.arange(101) / 100)
+    needed = needed_counts(np.diff(offsets)[:, None], np.arange(101) / 100)
     table = np.zeros((ascending.size, 101), dtype=np.int64)
     for cls in np.flatnonzero(np.diff(bounds)):
         own = slice(bounds[cls], bounds[cls + 1])
@@ -265,7 +265,7 @@ def _measure_runs(
     np.copyto(right_run[:-1], gap, where=is_between)
 
 
-def _checked_offsets(class_offsets: ArrayLike, samples: int) -> NDArray[np.int64]:
+def checked_offsets(class_offsets: ArrayLike, samples: int) -> NDArray[np.int64]:
     offsets = np.asarray(class_offsets)
     if (
         offsets.ndim != 1
@@ -290,12 +290,12 @@ def _pieces(bounds: NDArray[np.intp]) -> Iterator[slice]:
         yield slice(first, first := max(fitting, first + 1))
 
 
-def _as_shares(counts: NDArray[np.integer], sizes: NDArray[np.integer]) -> NDArray[np.float32]:
+def as_shares(counts: NDArray[np.integer], sizes: NDArray[np.integer]) -> NDArray[np.float32]:
     """Counts as shares of their class: the one division. Distinct counts stay distinct below 2^23 samples a class."""
     return np.asarray(counts / np.maximum(sizes, 1), dtype=np.float32)
 
 
-def _needed_counts(sizes: NDArray[np.integer], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+def needed_counts(sizes: NDArray[np.integer], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
     """The smallest number of samples, at least 1, that is the share `threshold` of a class of `size`; broadcasts."""
     return np.maximum(np.ceil((thresholds - SHARE_TOLERANCE) * sizes), 1).astype(np.int64)
 
@@ -318,9 +318,17 @@ def _dumps_with_at_least(fired: NDArray[np.intp], size: int) -> NDArray[np.intp]
 
 
 def _highest(scores: AnomalyScores) -> HighestScore | None:
-    either = np.maximum(scores.left, scores.right)
+    cls, dump = np.nonzero((scores.left > 0) | (scores.right > 0))
+    return highest_score(cls, dump, scores.left[cls, dump], scores.right[cls, dump])
+
+
+def highest_score(
+    cls: NDArray[np.integer], dump: NDArray[np.integer], left: NDArray[np.float32], right: NDArray[np.float32]
+) -> HighestScore | None:
+    """The highest of the scores of some cells, sorted by class, then dump; None where all are 0. Arrays are (n,)."""
+    either = np.maximum(left, right)
     if not either.any():
         return None
-    cls, dump = divmod(int(either.argmax()), either.shape[1])
-    rule: Literal["left", "right"] = "left" if scores.left[cls, dump] >= scores.right[cls, dump] else "right"
-    return HighestScore(float(either[cls, dump]), cls, dump, rule)
+    place = int(either.argmax())
+    rule: Literal["left", "right"] = "left" if left[place] >= right[place] else "right"
+    return HighestScore(float(either[place]), int(cls[place]), int(dump[place]), rule)

@@ -60,6 +60,29 @@ def flips(words: Words, dumps: int) -> Iterator[tuple[Int32s, Int32s]]:
         yield sample + np.int32(first), place - sample * bits_a_sample
 
 
+def count_by_column(words: Words, dumps: int, level: int) -> NDArray[np.uint8]:
+    """uint8 (samples, columns): how many bits are set in each column of `level` dumps; the last one may have fewer.
+
+    Of the first dumps of a record (blocks, samples), of which a column begins at a multiple of `level`, a divisor of
+    WORD that is a power of two >= 4. ValueError for another level.
+
+    >>> count_by_column(packed(np.array([[True, False, True, True, False, True]])), 6, 4).tolist()
+    [[3, 1]]
+    """
+    if level not in (4, 8, 16, 32, 64):
+        raise ValueError(f"level must be 4, 8, 16, 32 or 64. Got {level}.")
+    known = words.copy()
+    if len(known):
+        known[-1] &= ~np.uint64(0) >> np.uint64(-dumps % WORD)
+    by_byte = _by_sample(known)
+    if level == 4:
+        halves = np.stack([by_byte & np.uint8(15), by_byte >> np.uint8(4)], axis=-1)
+        counted = np.bitwise_count(halves.reshape(len(by_byte), 2 * by_byte.shape[1]))
+    else:
+        counted = np.bitwise_count(by_byte.view(f"<u{level // 8}"))
+    return counted[:, : -(-dumps // level)]
+
+
 def _pieces(words: Words, dumps: int) -> Iterator[tuple[int, Words]]:
     """For some samples at a time: the first, and which of their bits (blocks, samples) differ from the dump before."""
     blocks, samples = words.shape

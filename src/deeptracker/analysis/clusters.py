@@ -23,6 +23,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 from threadpoolctl import threadpool_limits
 
+from deeptracker.analysis.bits import WORD
 from deeptracker.analysis.leaf_order import optimal_leaf_order
 
 OPTIMAL_ROWS = 1500
@@ -124,6 +125,53 @@ def similarity_order(rows: ArrayLike, *, limit: int = OPTIMAL_ROWS) -> Ordering:
     rank = np.argsort(_low_end_first(distinct, order))
     positions = np.flatnonzero(known)[np.argsort(rank[which], kind="stable")]
     return Ordering(np.concatenate([positions, np.flatnonzero(~known)]).astype(np.int32), method)
+
+
+def similarity_order_of_bits(words: NDArray[np.uint64], dumps: int, *, limit: int = OPTIMAL_ROWS) -> Ordering:
+    """What `similarity_order` gives of rows that are 1 where a bit is not set: right or wrong, from a record of bits.
+
+    `words` is uint64 (blocks, rows), as in bits.py; bits of later dumps than there are mean nothing. Distances are
+    counted in words, so it takes a small part of the time.
+
+    >>> from deeptracker.analysis.bits import packed
+    >>> similarity_order_of_bits(packed(np.array([[False, False], [True, True], [False, True]])), 2).order.tolist()
+    [1, 2, 0]
+    """
+    wrong = ~words
+    wrong[-1:] &= ~np.uint64(0) >> np.uint64(-dumps % WORD)
+    as_bytes = np.ascontiguousarray(wrong.T, "<u8").view(np.uint8).reshape(wrong.shape[1], 8 * len(wrong))
+    if as_bytes.size == 0:
+        return similarity_order(np.zeros((wrong.shape[1], dumps)), limit=limit)
+    # Sorted as the rows would be, the first dump first: that is the lowest bit of the first byte.
+    in_order = _REVERSED[as_bytes].view(f"V{as_bytes.shape[1]}").ravel()
+    _, first, which = np.unique(in_order, return_index=True, return_inverse=True)
+    distinct = wrong[:, first]
+    if len(first) > limit:
+        rows = np.unpackbits(as_bytes, axis=1, count=dumps, bitorder="little")
+        return similarity_order(rows, limit=limit)
+    if len(first) <= 2:
+        order = np.arange(len(first))
+    else:
+        distances = np.concatenate(
+            [_differing(distinct[:, place + 1 :], distinct[:, place, None]) for place in range(len(first) - 1)]
+        )
+        distances = np.sqrt(distances.astype(np.float64))
+        order = optimal_leaf_order(linkage(distances, "average"), distances)
+    half = len(order) // 2
+    counts = np.bitwise_count(distinct).sum(axis=0, dtype=np.int64)[order]
+    ends = [(int(part.sum()), int(place)) for part, place in ((counts[:half], order[0]), (counts[-half:], order[-1]))]
+    if half and ends[0] > ends[1]:
+        order = order[::-1]
+    rank = np.argsort(order)
+    return Ordering(np.argsort(rank[which], kind="stable").astype(np.int32), "optimal leaf order")
+
+
+_REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little"), axis=1)[:, 0]
+"""The bits of a byte the other way round."""
+
+
+def _differing(words: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return np.asarray(np.bitwise_count(words ^ other).sum(axis=0, dtype=np.int64))
 
 
 def _order_of_distinct(rows: NDArray[np.float64], limit: int) -> tuple[NDArray[np.intp], str]:

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -34,6 +35,9 @@ Doubles = NDArray[np.float64]
 
 SIGNIFICANT = 0.05
 """The false discovery rate at which a pair of mini-set and class counts as more than chance."""
+
+MOST_MARKS = 1 << 24
+"""Numbers below this are told apart by a mark each, larger ones by sorting."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,8 +180,10 @@ def correlate(
     number = partition(element, at, layer)
     filters, order = _in_rows(known, layer, number, layer_offsets)
     sets = _described(filters)
-    is_at = np.unique(np.stack([filters.sets[order[element]], at]), axis=1).astype(np.int32)
-    appearances = Appearances(is_at[0], dumps[is_at[1]])
+    appears = np.zeros((len(sets.size), len(dumps)), bool)
+    appears[filters.sets[order[element]], at] = True
+    of_set, place = np.nonzero(appears)
+    appearances = Appearances(of_set.astype(np.int32), dumps[place])
     pairs = _tested(columns, len(sets.size), appearances, dumps)
     extent = Extent(
         iterations=len(dumps),
@@ -292,8 +298,35 @@ def _tested(columns: Columns, sets: int, appearances: Appearances, dumps: Ints) 
     row, cls, hits = _hits(columns, sets, appearances, dumps)
     appearing = np.bincount(appearances.set, minlength=sets).astype(np.int32)
     jumping = np.diff(columns.offsets)
-    p = hypergeometric_tail(len(dumps), appearing[row], jumping[cls], hits)
-    return Pairs(row, cls, hits, p, false_discovery_rates(p, sets * len(columns.classes)))
+    (marked, drawn, at_least), back = _distinct(appearing[row], jumping[cls], hits)
+    p = hypergeometric_tail(len(dumps), marked, drawn, at_least)
+    q = false_discovery_rates(p, sets * len(columns.classes), np.bincount(back, minlength=len(p)))
+    return Pairs(row, cls, hits, p[back], q[back])
+
+
+def _distinct(*numbers: Ints) -> tuple[list[Ints], NDArray[np.intp]]:
+    """The tuples that occur in some arrays of numbers >= 0, as arrays, and which of them each place has.
+
+    Numbers are few, places many: those that occur are marked, where sorting would take longer than all the rest.
+    """
+    key = np.zeros(len(numbers[0]), np.int64)
+    occurring = [np.flatnonzero(np.bincount(of)) for of in numbers]
+    for of, values in zip(numbers, occurring, strict=True):
+        place = np.zeros(of.max(initial=-1) + 1, np.int64)
+        place[values] = np.arange(len(values))
+        key = key * len(values) + place[of]
+    tuples, back = _occurring(key, math.prod(map(len, occurring)))
+    places = np.unravel_index(tuples, [len(values) for values in occurring])
+    return [values[at].astype(np.int32) for values, at in zip(occurring, places, strict=True)], back
+
+
+def _occurring(keys: NDArray[np.int64], below: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """The keys that occur, ascending, and the place of each among them."""
+    if below > MOST_MARKS:
+        return np.unique(keys, return_inverse=True)
+    occurs = np.zeros(below, bool)
+    occurs[keys] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[keys]
 
 
 def _hits_within(pairs: Pairs, appearances: Appearances, before: Columns, after: Columns) -> Pairs:

@@ -67,6 +67,11 @@ class Envelope:
     sizes: Floats
 
     @property
+    def count(self) -> int:
+        """How many columns there are."""
+        return int(self.furthest.shape[1])
+
+    @property
     def min(self) -> Floats:
         """float32 (rows, columns): the smallest value of each column, divided."""
         return self._divided(self.low)
@@ -99,6 +104,11 @@ class Detail:
     mean: Floats
     min: Floats
     max: Floats
+
+    @property
+    def count(self) -> int:
+        """How many columns there are."""
+        return int(self.mean.shape[1])
 
 
 def level_for(dumps: int, width: int) -> int:

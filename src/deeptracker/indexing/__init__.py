@@ -78,6 +78,7 @@ def build_index(
     run = _Opened(place)
     if run.dumps < fewest_dumps:
         return IndexReport(0, 0, time.perf_counter() - began, 0)
+    run.writer.remove_leftovers()
     build = _Build(run, check_published, on_progress)
     if build.todo and on_begin is not None:
         on_begin(len(build.todo))

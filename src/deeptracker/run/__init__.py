@@ -8,13 +8,14 @@
    are kept until it has grown.
 
 What is common to all runs is in opened.py, what concerns classes and samples in classes.py, filters and layers in
-filters.py, both together in correlation.py, and many dumps in few columns in levels.py.
+filters.py, both together in correlation.py, and many dumps in few columns in levels.py and class_levels.py.
 """
 
 from __future__ import annotations
 
 import os
 
+from deeptracker.run.class_levels import ClassLevelAnswers
 from deeptracker.run.classes import WINDOWS
 from deeptracker.run.correlation import CorrelationAnswers
 from deeptracker.run.levels import LevelAnswers
@@ -22,7 +23,7 @@ from deeptracker.run.levels import LevelAnswers
 __all__ = ["WINDOWS", "Run", "open_run"]
 
 
-class Run(CorrelationAnswers, LevelAnswers):
+class Run(CorrelationAnswers, LevelAnswers, ClassLevelAnswers):
     """A run, read-only. Not safe for several threads at once: the caller holds a lock."""
 
 

@@ -13,7 +13,8 @@ from deeptracker.analysis import anomalies as anomaly_rules
 from deeptracker.analysis.anomalies import Anomalies, AnomalyScores, FlipEvents, flip_events_of_bits
 from deeptracker.analysis.bits import packed
 from deeptracker.analysis.classes import ClassSamples, ClassStats, flips_each_way
-from deeptracker.analysis.clusters import Clusters, Ordering, cluster_curves, similarity_order
+from deeptracker.analysis.clusters import Clusters, Ordering, cluster_curves, similarity_order, similarity_order_of_bits
+from deeptracker.analysis.flips_by_cell import anomalies_at, bounding_window, flips_by_cell, top_cells
 from deeptracker.errors import DeepTrackerError, LogFileError, UnknownNameError
 from deeptracker.run.opened import Floats, OpenedRun
 from deeptracker.store.history import PredictionHistory
@@ -60,6 +61,17 @@ class ClassAnswers(OpenedRun):
         return changed
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of what is kept so that it need not be read or found again."""
+        return super().held_bytes + (self._history.size_bytes if self._history else 0)
+
+    def hold_at_most(self, size_bytes: int) -> None:
+        """Keep at most so many `held_bytes`: what is read again the fastest goes first."""
+        super().hold_at_most(size_bytes)
+        if self._history is not None and self.held_bytes > size_bytes:
+            self._history.forget()
+
+    @property
     def settled(self) -> int:
         """Dumps that will never change: those behind may still receive the user's own predictions."""
         return self._predictions().settled if self._samples else 0
@@ -97,7 +109,7 @@ class ClassAnswers(OpenedRun):
             np.arange(rows.start, rows.stop, dtype=np.int32),
             tuple(self._known_samples().ids[rows]),
             predicted,
-            self._kept(("order", c), lambda: similarity_order(~history.carried(predicted == c, rows))),
+            self._kept(("order", c), lambda: self._order(history.carried(predicted == c, rows))),
         )
 
     def probabilities(self, cls: int | str) -> npt.NDArray[np.float16]:
@@ -126,17 +138,25 @@ class ClassAnswers(OpenedRun):
 
     def anomaly_scores(self, window: int) -> AnomalyScores:
         """Scores of every class at every dump, (classes, dumps) each; dumps without predictions score 0."""
-        kept: dict[int, AnomalyScores] = self._kept(("scores",), dict)
-        if window not in kept:
-            events, offsets = self._events(), self._known_samples().class_offsets
-            while len(kept) >= WINDOWS_KEPT:
-                del kept[next(iter(kept))]
-            kept[window] = self._spread(anomaly_rules.scores(events, offsets, window))
-        return kept[window]
+        offsets = self._known_samples().class_offsets
+        found = self._kept(
+            ("scores", window), lambda: self._spread(anomaly_rules.scores(self._events(), offsets, window))
+        )
+        for oldest in [key for key in self._cache if key[0] == "scores"][:-WINDOWS_KEPT]:
+            del self._cache[oldest]
+        return found
 
     def anomalies(self, window: int, threshold: float) -> Anomalies:
         """Anomaly iterations of every class whose score reaches the threshold under either rule."""
-        return anomaly_rules.anomalies(self.anomaly_scores(window), threshold)
+        offsets, recorded = self._known_samples().class_offsets, self._predictions().recorded
+        flips = self._kept(("flips by cell",), lambda: flips_by_cell(self._events(), offsets))
+        bounding = bounding_window(window)
+        top = self._kept(("top cells", bounding), lambda: top_cells(flips, bounding))
+        found = anomalies_at(flips, top, window, threshold)
+        if len(recorded) == self._predictions().dumps:
+            return found
+        highest = found.highest and replace(found.highest, dump=int(recorded[found.highest.dump]))
+        return replace(found, dump=recorded[found.dump].astype(np.int32), highest=highest)
 
     def anomaly_counts(self) -> npt.NDArray[np.int32]:
         """int32 (windows, 101): how many anomalies each of WINDOWS and each threshold in percent would show."""
@@ -151,6 +171,11 @@ class ClassAnswers(OpenedRun):
         if not isinstance(cls, str) and 0 <= cls < len(names):
             return int(cls)
         raise UnknownNameError(f"no class {cls!r} in this run. It has {len(names)}: {', '.join(names[:12])} ...")
+
+    @staticmethod
+    def _order(correct: npt.NDArray[np.bool_]) -> Ordering:
+        """The similarity order of the rows of bool (samples, recorded dumps), the easy ones first."""
+        return similarity_order_of_bits(packed(correct), correct.shape[1])
 
     def _read_samples(self) -> bool:
         try:

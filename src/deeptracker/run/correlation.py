@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.analysis.correlation import Columns, Correlation, Rule, anomaly_columns, correlate, restricted
-from deeptracker.analysis.derived import derived, source_of
 from deeptracker.analysis.filters import normalised
 from deeptracker.analysis.levels import reduced
 from deeptracker.analysis.ranking import most_moved
@@ -95,8 +94,10 @@ class CorrelationAnswers(ClassAnswers, FilterAnswers):
         check_measure(measure, FILTER_DISTANCES)
         filters = found.filters
         of_network = filters.filters + np.repeat(self._offsets()[filters.layers], np.diff(filters.offsets))
-        moved = derived(measure, self._filters.measure(source_of(measure))[:, of_network])
-        shares = normalised(np.ascontiguousarray(moved.T), "filter").values
+        moved = np.empty((len(of_network), len(self.iterations)), np.float32)
+        for start, (rows,) in self._blocks_of([measure], 0, len(self.iterations)):
+            moved[:, start : start + len(rows)] = rows[:, of_network].T
+        shares = normalised(moved, "filter").values
         if by not in ("filter", "set", "layer"):
             raise ValueError(f"by must be 'filter', 'set' or 'layer'. Got {by!r}.")
         if by != "filter" and len(shares):
@@ -117,11 +118,17 @@ class CorrelationAnswers(ClassAnswers, FilterAnswers):
             chosen = answer[dumps]
             place, rank = np.nonzero(chosen >= 0)
             return dumps[place], chosen[place, rank]
-        values = derived(movers.measure, self._filters.measure(source_of(movers.measure))[dumps])
-        place, filter = np.nonzero(values > movers.above)
-        if len(place) > MOST_MOVES:
+        is_asked = np.zeros(len(self.iterations), np.bool_)
+        is_asked[dumps] = True
+        found: list[Moves] = [(dumps[:0], np.zeros(0, np.intp))]
+        for start, (rows,) in self._blocks_of([movers.measure], 0, len(self.iterations)):
+            place, filter = np.nonzero((rows > movers.above) & is_asked[start : start + len(rows), None])
+            found.append((start + place, filter))
+        count = sum(len(place) for place, _ in found)
+        if count > MOST_MOVES:
             raise DeepTrackerError(
                 f"at most {MOST_MOVES:,} pairs of anomaly filter and iteration can be divided into mini-sets. With "
-                f"{movers.measure} above {movers.above:g} there are {len(place):,}: raise that limit, or the threshold."
+                f"{movers.measure} above {movers.above:g} there are {count:,}: raise that limit, or the threshold."
             )
-        return dumps[place], filter
+        places, filters = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return places, filters

@@ -7,7 +7,7 @@ so that a run that grows costs its new dumps only.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +62,17 @@ class FilterAnswers(OpenedRun):
         super().__init__(place)
         self._filters = FilterHistory(self._log, self._index, readers=self._blobs.readers)
         self._answers = DumpRows(self._log, ANSWER_BYTES)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of what is kept so that it need not be read or found again."""
+        return super().held_bytes + self._filters.size_bytes + self._answers.size_bytes
+
+    def hold_at_most(self, size_bytes: int) -> None:
+        """Keep at most so many `held_bytes`: what is read again the fastest goes first."""
+        for rows in (self._filters, self._answers):
+            rows.shrink(max(0, size_bytes - (self.held_bytes - rows.size_bytes)))
+        super().hold_at_most(size_bytes)
 
     def nodes(self) -> tuple[HierarchyNode, ...]:
         """The hierarchy in one list: the whole network first, every module before what is in it."""
@@ -182,19 +193,25 @@ class FilterAnswers(OpenedRun):
     def _over_time(self, key: tuple[Any, ...], measures: Sequence[str], answer: Answer) -> npt.NDArray[Any]:
         """(dumps, ...), not to be written to: the answer to float32 (dumps, filters) of each measure.
 
-        It is asked for some dumps at a time, as much as stays near the processor, and once for each dump.
+        It is asked for a block of dumps at a time, and once for each dump.
         """
+        self.network()
         for measure in measures:
             check_measure(measure, FILTER_MEASURES)
-        block = max(1, BLOCK_VALUES // max(1, self.network().filters))
 
         def make(first: int) -> npt.NDArray[Any]:
-            held = [(measure, self._filters.measure(source_of(measure))) for measure in measures]
-            starts = range(first, max(len(self._log.dumps), first + 1), block)
-            parts = [[derived(name, rows[start : start + block]) for name, rows in held] for start in starts]
-            return np.concatenate([answer(*part) for part in parts])
+            parts = [answer(*part) for _, part in self._blocks_of(measures, first, len(self._log.dumps))]
+            return np.concatenate(parts) if parts else answer(*self._no_dumps(measures))
 
         return self._answers.get((*key, *measures), make)
+
+    def _blocks_of(self, measures: Sequence[str], first: int, end: int) -> Iterator[tuple[int, list[Floats]]]:
+        """Measures of all filters, a block of dumps at a time: the first dump, and float32 (dumps, filters) of each."""
+        for start, read in self._filters.blocks([source_of(measure) for measure in measures], first, end):
+            yield start, [derived(name, rows) for name, rows in zip(measures, read, strict=True)]
+
+    def _no_dumps(self, measures: Sequence[str]) -> list[Floats]:
+        return [np.zeros((0, self.network().filters), np.float32) for _ in measures]
 
     def _layer_rows(self, layer: int | str, measure: str) -> Floats:
         """float32 (filters, dumps), not to be written to."""

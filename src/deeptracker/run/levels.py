@@ -60,6 +60,16 @@ class LevelAnswers(ClassAnswers, FilterAnswers):
         super().__init__(place)
         self._columns = DumpRows(self._log, COLUMN_BYTES)
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of what is kept so that it need not be read or found again."""
+        return super().held_bytes + self._columns.size_bytes
+
+    def hold_at_most(self, size_bytes: int) -> None:
+        """Keep at most so many `held_bytes`: what is read again the fastest goes first."""
+        self._columns.shrink(max(0, size_bytes - (self.held_bytes - self._columns.size_bytes)))
+        super().hold_at_most(size_bytes)
+
     def filter_levels(
         self,
         layer: int | str,

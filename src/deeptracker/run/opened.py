@@ -16,6 +16,7 @@ from deeptracker.errors import UnknownNameError
 from deeptracker.schema import Network, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.index_reader import IndexReader
+from deeptracker.store.listing import DumpFiles
 from deeptracker.store.log import LogReader
 
 KEPT_BYTES = 1 << 28
@@ -35,6 +36,7 @@ class OpenedRun:
         self._log = LogReader(self._blobs)
         self._index = IndexReader(self._blobs, self._log)
         self._cache: dict[tuple[Any, ...], tuple[Any, int]] = {}
+        self._iterations: tuple[tuple[DumpFiles, ...], npt.NDArray[np.int64]] | None = None
 
     @property
     def info(self) -> RunInfo:
@@ -54,8 +56,13 @@ class OpenedRun:
 
     @property
     def iterations(self) -> npt.NDArray[np.int64]:
-        """int64 (dumps,), ascending."""
-        return np.array([dump.iteration for dump in self._log.dumps], np.int64)
+        """int64 (dumps,), ascending. Not to be written to."""
+        dumps = self._log.dumps
+        if self._iterations is None or self._iterations[0] is not dumps:
+            found = np.array([dump.iteration for dump in dumps], np.int64)
+            found.flags.writeable = False
+            self._iterations = dumps, found
+        return self._iterations[1]
 
     @property
     def branch(self) -> int:
@@ -129,19 +136,38 @@ class OpenedRun:
         rows = self.scalars()
         return means_since_last(self.iterations, rows["iteration"], training_error(rows))
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of what is kept so that it need not be read or found again. What is known of files comes on top."""
+        return self._kept_bytes
+
+    def hold_at_most(self, size_bytes: int) -> None:
+        """Keep at most so many `held_bytes`: what is read again the fastest goes first."""
+        if self.held_bytes > size_bytes:
+            self._drop_kept(max(0, size_bytes - (self.held_bytes - self._kept_bytes)))
+
+    @property
+    def _kept_bytes(self) -> int:
+        return sum(size for _, size in self._cache.values())
+
+    def _drop_kept(self, size_bytes: int) -> None:
+        """Keep at most so many bytes of answers: what was asked for longest ago goes first."""
+        held = self._kept_bytes
+        for oldest, (_, size) in list(self._cache.items()):
+            if held <= size_bytes:
+                break
+            if size:
+                del self._cache[oldest]
+                held -= size
+
     def _kept(self, key: tuple[Any, ...], make: Callable[[], Cached]) -> Cached:
         if key not in self._cache:
             value = make()
             self._cache[key] = value, bytes_of(value)
         kept: tuple[Cached, int] = self._cache.pop(key)
         self._cache[key] = kept  # the last in the dictionary is what was asked for last
-        held = sum(size for _, size in self._cache.values())
-        for oldest, (_, size) in list(self._cache.items())[:-1]:
-            if held <= KEPT_BYTES:
-                break
-            if size:
-                del self._cache[oldest]
-                held -= size
+        if self._kept_bytes > KEPT_BYTES:
+            self._drop_kept(max(KEPT_BYTES, kept[1]))
         return kept[0]
 
 

@@ -21,6 +21,9 @@ from deeptracker.server.answers import error_response
 from deeptracker.server.kept import DEFAULT_BYTES, KeptAnswersMiddleware
 from deeptracker.server.runs import ServedRuns
 
+RUNS_SHARE = 4
+"""What is read and found is larger than what is sent: 1 GiB beside 256 MiB."""
+
 STATIC = Path(deeptracker.__file__).parent / "static"
 _PAGE_HEADERS = {
     "Cache-Control": "no-cache",
@@ -41,7 +44,10 @@ _STATUS: tuple[tuple[type[DeepTrackerError], int], ...] = (
 
 
 def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DEFAULT_BYTES) -> FastAPI:
-    """The application that serves the runs below `root`; at most `cache_bytes` of answers are kept."""
+    """The application that serves the runs below `root`; at most `cache_bytes` of answers are kept, as they were sent.
+
+    What runs keep in memory takes RUNS_SHARE times as many at most.
+    """
     app = FastAPI(
         title="DeepTracker",
         version=deeptracker.__version__,
@@ -50,7 +56,7 @@ def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DE
         redoc_url=None,
         lifespan=_lifespan,
     )
-    app.state.served = ServedRuns(root)
+    app.state.served = ServedRuns(root, RUNS_SHARE * cache_bytes)
     app.state.stopping = False
     app.include_router(routes.router)
     app.include_router(layer_routes.router)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from deeptracker.analysis.correlation import SIGNIFICANT, Correlation, Rule
-from deeptracker.analysis.levels import level_for
+from deeptracker.analysis.levels import columns_for
 from deeptracker.run import Run
 from deeptracker.run.correlation import Movers, Rows
 from deeptracker.server.answers import frame_response
 from deeptracker.server.frame import encode_frame, to_bytes
-from deeptracker.server.questions import FRAME, RunId, Served, cursor
+from deeptracker.server.questions import FRAME, RunId, Served, Shown, cursor
 from deeptracker.server.runs import Json
 
 router = APIRouter(prefix="/api")
@@ -111,18 +111,23 @@ def correlation_rows(
     served: Served,
     run: RunId,
     setting: Asked,
+    room: Shown,
     by: Annotated[Rows, Query()] = "filter",
-    width: Annotated[int | None, Query(ge=1, description="columns that there is room for")] = None,
 ) -> Response:
     """How far the anomaly filters of `/api/correlation` moved at each dump, in one byte each."""
     with served.open(run) as it:
-        level = 1 if width is None else level_for(len(it.iterations), width)
-        cells = to_bytes(it.anomaly_rows(setting.ask(it), setting.measure, by, level), 0, 1)
+        found = setting.ask(it)
         header: Json = {"by": by, "measure": setting.measure}
-        header |= {} if width is None else {"level": level, "from": 0}
-        return frame_response(
-            request, encode_frame({"cells": cells}, header | cursor(it, 0, it.settled), {"cells": (0, 1)})
-        )
+        if room.width is None:
+            shares = it.anomaly_rows(found, setting.measure, by)
+        else:
+            asked = columns_for(len(it.iterations), room.width, room.first, room.end)
+            # Columns begin at multiples of the level, so those of a range are some of those of the whole run.
+            place = asked.first // asked.level
+            shares = it.anomaly_rows(found, setting.measure, by, asked.level)[:, place : place + asked.count]
+            header |= {"level": asked.level, "from": asked.first}
+        arrays = {"cells": to_bytes(shares, 0, 1)}
+        return frame_response(request, encode_frame(arrays, header | cursor(it, 0, it.settled), {"cells": (0, 1)}))
 
 
 def _numbers(listed: str | None, end: int) -> list[int] | None:

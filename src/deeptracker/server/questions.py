@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 
+from deeptracker.analysis.classes import ClassLevels
 from deeptracker.analysis.levels import Detail, Envelope
 from deeptracker.run import Run
 from deeptracker.server.frame import MEDIA_TYPE
@@ -60,10 +61,15 @@ class NewColumns:
 
     @classmethod
     def of(
-        cls, run: Run, found: Detail | Envelope, since: int | None, branch: int | None, held_level: int | None
+        cls,
+        run: Run,
+        found: Detail | Envelope | ClassLevels,
+        since: int | None,
+        branch: int | None,
+        held_level: int | None,
     ) -> NewColumns:
         """All of them, unless the client holds columns of the same level: then from the first with a new dump on."""
-        dumps, count, skipped = len(run.iterations), found.max.shape[1], 0
+        dumps, count, skipped = len(run.iterations), found.count, 0
         if held_level == found.level:
             new = run.first_new_dump(since, branch)
             column = new // found.level if new < dumps else -(-dumps // found.level)

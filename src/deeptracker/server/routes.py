@@ -21,6 +21,7 @@ from deeptracker.server.questions import (
     Branch,
     HeldLevel,
     NewColumns,
+    Room,
     RunId,
     Served,
     Shown,
@@ -32,6 +33,7 @@ from deeptracker.store.samples import media_type
 
 router = APIRouter(prefix="/api")
 Class = Annotated[int, Query(ge=0, description="index of a class")]
+Window = Annotated[int, Query(ge=1, description="dumps that a run of equal results must last")]
 
 
 @router.get("/runs")
@@ -130,7 +132,7 @@ def anomalies(
     request: Request,
     served: Served,
     run: RunId,
-    window: Annotated[int, Query(ge=1)] = 10,
+    window: Window = 10,
     threshold: Annotated[float, Query(ge=0, le=1)] = 0.35,
 ) -> Response:
     """Anomaly iterations of every class."""
@@ -163,10 +165,20 @@ def anomaly_counts(request: Request, served: Served, run: RunId) -> Response:
 
 @router.get("/class", response_class=Response, responses=FRAME)
 def one_class(
-    request: Request, served: Served, run: RunId, cls: Class, since: Since = None, branch: Branch = None
+    request: Request,
+    served: Served,
+    room: Shown,
+    run: RunId,
+    cls: Class,
+    window: Window = 10,
+    since: Since = None,
+    branch: Branch = None,
+    level: HeldLevel = None,
 ) -> Response:
-    """Predicted label of every sample of a class at each new dump."""
+    """Predicted label of every sample of a class at each new dump; or in columns when it was wrong."""
     with served.open(run) as it:
+        if room.width is not None:
+            return frame_response(request, _class_in_columns(it, cls, room, window, (since, branch, level)))
         found = it.class_samples(cls)
         first = it.first_new_dump(since, branch)
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -176,6 +188,44 @@ def one_class(
         }
         header: Json = {"names": found.ids, "order_method": found.order.method}
         return frame_response(request, encode_frame(arrays, header | _cursor(it, first)))
+
+
+def _class_in_columns(
+    run: Run, cls: int, room: Room, window: int, held: tuple[int | None, int | None, int | None]
+) -> bytes:
+    """The frame of `one_class` with a width, for a client that holds what `since`, `branch` and `level` say."""
+    assert room.width is not None
+    found = run.class_levels(cls, room.width, window, room.first, room.end)
+    new = NewColumns.of(run, found, *held)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "error": to_bytes(found.error[:, new.skipped :], 0, 1),
+        "left": found.left,
+        "right": found.right,
+        "samples": found.samples,
+        "order": found.order.order,
+    }
+    if found.predicted is not None:
+        arrays["labels"] = found.predicted[:, new.skipped :]
+    header: Json = {"names": found.ids, "order_method": found.order.method, "window": window}
+    header |= {"level": found.level, "from": found.first}
+    return encode_frame(arrays, header | _cursor(run, new.first), {"error": (0, 1)})
+
+
+@router.get("/class-taken", response_class=Response, responses=FRAME)
+def class_taken(
+    request: Request,
+    served: Served,
+    room: Shown,
+    run: RunId,
+    cls: Class,
+    most: Annotated[int, Query(ge=1, description="how many wrong classes to tell apart")] = 5,
+) -> Response:
+    """What the samples of a class are taken for at each dump, or in columns."""
+    with served.open(run) as it:
+        found = it.taken_for(cls, room.width or max(1, len(it.iterations)), most, room.first, room.end)
+        arrays: dict[str, npt.NDArray[Any]] = {"labels": found.labels, "counts": found.counts, "known": found.known}
+        header: Json = {"level": found.level, "from": found.first}
+        return frame_response(request, encode_frame(arrays, header | _cursor(it, found.first)))
 
 
 @router.get("/sample", response_class=Response, responses=FRAME)

@@ -8,6 +8,9 @@
 4. MOST_OPENED runs stay open. Beyond that the one is closed that was asked for longest ago, unless it is being asked.
    What the list shows of a run that is not open is kept: for SUMMARY_SECONDS, and of one that has ended until its
    `run.json` is another.
+5. What runs keep so as not to read it again takes a bounded number of bytes together. It is counted whenever a question
+   has been answered; what is too much is dropped, first of the run that was asked for longest ago, last of that which
+   was just asked. While it is answered a question may take more.
 """
 
 from __future__ import annotations
@@ -39,14 +42,18 @@ SUMMARY_SECONDS = 20.0
 MOST_OPENED = 8
 CURVE_POINTS = 60
 
+HELD_BYTES = 1 << 30
+"""1 GiB: all that was looked at of a run of the paper's scale."""
+
 Json = dict[str, Any]
 
 
 class ServedRuns:
-    """The runs below one root: a local folder, or an object-store URL."""
+    """The runs below one root: a local folder, or an object-store URL. They keep at most `held_bytes` together."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, held_bytes: int = HELD_BYTES) -> None:
         self.root = root
+        self._held_bytes = held_bytes
         self._finder = Finder(root)
         self._held: OrderedDict[str, _Held] = OrderedDict()  # those looked at last are the last
         self._summaries: dict[str, _Summary] = {}
@@ -64,7 +71,10 @@ class ServedRuns:
             with held.lock:
                 held.refresh()
                 assert held.run is not None
-                yield held.run
+                try:
+                    yield held.run
+                finally:
+                    self._keep_within(held)
         finally:
             self._let_go(held)
 
@@ -149,6 +159,22 @@ class ServedRuns:
             for one in opened[: max(0, len(opened) - MOST_OPENED)]:
                 self._close(one)
 
+    def _keep_within(self, used: _Held) -> None:
+        """Drop what is too much, of the run that was just asked last; whoever asks holds that run."""
+        assert used.run is not None
+        with self._lock:
+            used.size_bytes = used.run.held_bytes
+            opened = [one for one in self._held.values() if one.run is not None]
+            excess = sum(one.size_bytes for one in opened) - self._held_bytes
+            for one in [*(one for one in opened if not one.users), used]:
+                if excess <= 0:
+                    break
+                assert one.run is not None
+                before = one.size_bytes
+                one.run.hold_at_most(max(0, before - excess))
+                one.size_bytes = one.run.held_bytes
+                excess -= before - one.size_bytes
+
     @staticmethod
     def _close(held: _Held) -> None:
         if not held.users:
@@ -163,13 +189,17 @@ class _Summary:
 
 
 class _Held:
-    """A run, open or not. `changes` counts on when it is opened again: it may not say the same any more."""
+    """A run, open or not. `changes` counts on when it is opened again: it may not say the same any more.
+
+    `size_bytes` is what it kept when it was last let go.
+    """
 
     def __init__(self, place: str) -> None:
         self.lock = threading.Lock()
         self.run: Run | None = None
         self.changes = 0
         self.users = 0
+        self.size_bytes = 0
         self.looked_at = float("-inf")
         self.is_outdated = False
         self._place = place

@@ -144,6 +144,14 @@ class Blobs:
         """What killed writers left below `prefix`, and what others write now; an object store has none of ours."""
         return self._listed(prefix, temporary=True)
 
+    def remove_temporary(self, prefix: str, *, older_than_seconds: float) -> None:
+        """Remove what killed writers left below the folder `prefix`, if it is so old that nobody can be writing it.
+
+        Only files that `put` has named, in a local folder; one that the system refuses to remove stays.
+        """
+        if isinstance(self._files, LocalFiles):
+            self._files.remove_temporary(prefix, older_than_seconds)
+
     def list(self, prefix: str = "", *, after: str | None = None) -> list[Blob]:
         """Files below the folder `prefix`, sorted by path, only those after the path `after` where given."""
         return self._listed(prefix, after)

@@ -51,6 +51,10 @@ class CorrectBits:
         """Forget all dumps from this one on."""
         self._dumps = min(self._dumps, dumps)
 
+    def forget(self) -> None:
+        """Hold nothing."""
+        self._words, self._dumps = self._words[:0], 0
+
     def words(self, dumps: int) -> Words:
         """uint64 (blocks, samples) of so many dumps; bits of later ones mean nothing. Not to be written to."""
         if self._dumps >= dumps:
@@ -63,6 +67,14 @@ class CorrectBits:
             self._words, self._dumps = words, dumps
         return words
 
+    def words_of(self, samples: slice, dumps: int) -> Words:
+        """uint64 (blocks, samples chosen): `words` of some samples. Where all of them can be held, all are read."""
+        if self._dumps >= dumps or 8 * _blocks(dumps) * len(self._labels) <= self._limit_bytes:
+            return self.words(dumps)[:, samples]
+        words = np.zeros((_blocks(dumps), len(self._labels[samples])), np.uint64)
+        self._fill(words, 0, dumps, samples)
+        return words
+
     def held(self, samples: slice, dumps: int) -> npt.NDArray[np.bool_] | None:
         """bool (samples chosen, dumps), if so many dumps are held; nothing is read."""
         if self._dumps < dumps:
@@ -71,20 +83,23 @@ class CorrectBits:
         as_bytes = by_sample.view(np.uint8).reshape(len(by_sample), 8 * _blocks(dumps))
         return np.unpackbits(as_bytes, axis=1, count=dumps, bitorder="little").view(np.bool_)
 
-    def _fill(self, words: Words, first: int, end: int) -> None:
+    def _fill(self, words: Words, first: int, end: int, samples: slice = slice(None)) -> None:
+        start, stop, _ = samples.indices(len(self._labels))
+        columns = None if len(self._labels) == stop - start else slice(start, stop)
         stretches = self._index.stretches(first, end)
-        read = self._index.fetch([("correct", block, None) for _, _, block in stretches if block is not None])
+        read = self._index.fetch([("correct", block, columns) for _, _, block in stretches if block is not None])
         for start, stop, block in stretches:
             found = None if block is None else next(read)
             if found is None:
-                self._compare(words, start, stop)
+                self._compare(words, start, stop, samples)
             else:  # of a block that the index has, only the end may lie behind what the log shows
                 words[start // BLOCK] = found[0] & _ones(stop - start)
 
-    def _compare(self, words: Words, first: int, end: int) -> None:
+    def _compare(self, words: Words, first: int, end: int, samples: slice) -> None:
         for start in range(first - first % BLOCK, end, BLOCK):
-            rows = self._predicted.dumps_of(max(first, start), min(end, start + BLOCK))
-            words[start // BLOCK] |= _packed(rows == self._labels.astype(rows.dtype), max(first, start) - start)
+            rows = self._predicted.dumps_of(max(first, start), min(end, start + BLOCK))[:, samples]
+            labels = self._labels[samples].astype(rows.dtype)
+            words[start // BLOCK] |= _packed(rows == labels, max(first, start) - start)
 
 
 def _packed(correct: npt.NDArray[Any], first: int) -> Words:

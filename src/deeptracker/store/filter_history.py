@@ -46,12 +46,31 @@ class FilterHistory:
         self._log = log
         self._index = index
         self._readers = readers
+        self._limit_bytes = limit_bytes
         self._rows = DumpRows(log, limit_bytes)
 
     @property
     def size_bytes(self) -> int:
         """Bytes that are kept."""
         return self._rows.size_bytes
+
+    def shrink(self, size_bytes: int) -> None:
+        """Keep at most so many bytes: what was asked for longest ago goes first."""
+        self._rows.shrink(size_bytes)
+
+    def blocks(self, names: Sequence[str], first: int, end: int) -> Iterator[tuple[int, list[Floats]]]:
+        """Some MEASURES of all filters at some dumps, block after block: the first dump, and what `piece` gives.
+
+        Measures of which all dumps fit into what may be kept are kept, others never are.
+        """
+        if 4 * self._filters * len(self._log.dumps) * len(names) <= self._limit_bytes:
+            for name in names:
+                self.measure(name)
+        start = first
+        while start < end:
+            stop = min(end, (start // BLOCK + 1) * BLOCK)
+            yield start, self.piece(names, start, stop)
+            start = stop
 
     def measure(self, name: str) -> Floats:
         """float32 (dumps, filters), read-only: one of MEASURES for all filters of the network."""

@@ -85,6 +85,20 @@ class PredictionHistory:
         self.settled = int(recorded[-1]) + 1 if len(recorded) else 0
 
     @property
+    def size_bytes(self) -> int:
+        """Bytes that are held of samples and classes."""
+        held = self._bits.size_bytes + int(self._has_error.sum()) * self._error[:1].nbytes
+        return held + sum(rows.size_bytes for rows in (self._predicted, *self._details.values()))
+
+    def forget(self) -> None:
+        """Hold nothing that can be read again."""
+        for rows in (self._predicted, *self._details.values()):
+            rows.forget()
+        self._bits.forget()
+        self._error = np.full_like(self._error, np.nan)
+        self._has_error[:] = False
+
+    @property
     def recorded(self) -> npt.NDArray[np.intp]:
         """The dumps that have predictions."""
         return np.flatnonzero(~np.isnan(self._overall[: self.dumps]))
@@ -108,9 +122,12 @@ class PredictionHistory:
         """float32 (dumps,): share of all samples that are wrong; NaN where nothing was recorded."""
         return self._overall[: self.dumps]
 
-    def predicted(self, rows: slice | int) -> npt.NDArray[np.integer]:
-        """Predicted classes (samples chosen, dumps), -1 where missing; a single sample gives (dumps,)."""
-        return self._predicted.get(rows)
+    def predicted(self, rows: slice | int, first: int = 0, end: int | None = None) -> npt.NDArray[np.integer]:
+        """Predicted classes (samples chosen, dumps from `first` to before `end`), -1 where missing.
+
+        A single sample gives (dumps,).
+        """
+        return self._predicted.get(rows, first, end)
 
     def right(self, rows: slice) -> npt.NDArray[np.bool_]:
         """bool (samples chosen, dumps): were they predicted correctly? False where missing."""
@@ -143,9 +160,15 @@ class PredictionHistory:
 
         None where `carried` is something else: where a dump has no predictions, or a sample is missing at one.
         """
-        if self._missing[: self.dumps].any():  # -1 where a dump has no predictions
-            return None
-        return self._bits.words(self.dumps)
+        return self._bits.words(self.dumps) if self._is_complete else None
+
+    def correct_words_of(self, rows: slice) -> Words | None:
+        """The same of some samples: uint64 (blocks, samples chosen)."""
+        return self._bits.words_of(rows, self.dumps) if self._is_complete else None
+
+    @property
+    def _is_complete(self) -> bool:
+        return not self._missing[: self.dumps].any()  # -1 where a dump has no predictions
 
     def detail(self, name: str, rows: slice | int) -> npt.NDArray[np.float16]:
         """`probability` or `loss`, float16 (samples chosen, dumps), NaN where missing; one sample gives (dumps,)."""

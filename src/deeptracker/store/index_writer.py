@@ -50,6 +50,10 @@ NOT_WHOLE = (FileNotFoundError, LogFileError, DamagedShardError)
 """What is raised of a shard, or a file of the log, that is not there or not whole."""
 
 
+LEFT_OVER_SECONDS = 3600.0
+"""A shard is written in less than a second; what is this old nobody finishes any more."""
+
+
 class IndexWriter:
     """The index of a run as a builder sees it: which dumps belong into it, which group, what is there already.
 
@@ -69,6 +73,10 @@ class IndexWriter:
         self.group, self._before = _continued(before, content, group, self.dumps)
         is_other = before is not None and self._before is None and before.group.split("-")[0] == content
         self._former = before if is_other else None
+
+    def remove_leftovers(self) -> None:
+        """Remove what builders that were killed have left; they name it so that nobody ever reads it."""
+        self._blobs.remove_temporary("index/", older_than_seconds=LEFT_OVER_SECONDS)
 
     @property
     def has_begun(self) -> bool:

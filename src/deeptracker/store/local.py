@@ -13,7 +13,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from mmap import ACCESS_READ, mmap
@@ -26,6 +28,9 @@ from deeptracker.store.remote import whole_range
 
 MAPPED_BYTES = 1 << 16
 """Files of fewer bytes are read whole: a process may have some 65,000 mappings, and a run has more small files."""
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
+"""What `put_file` calls a file until it is complete."""
 
 _Identity = tuple[int, int]
 
@@ -97,6 +102,15 @@ class LocalFiles:
         """Write a file, completely or not at all; OSError where it cannot be."""
         put_file(self._root / path, data)
 
+    def remove_temporary(self, prefix: str, older_than_seconds: float) -> None:
+        """Remove what killed writers left below a folder; see `Blobs.remove_temporary`."""
+        newest = time.time() - older_than_seconds
+        for _, files in self.walk(prefix):
+            for entry in files:
+                with suppress(OSError):  # it is gone already, or not ours to remove: it does no harm
+                    if _TEMPORARY.fullmatch(entry.name) and entry.stat().st_mtime < newest:
+                        os.unlink(entry.path)
+
     def walk(self, prefix: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
         """Every folder from this one down that has files, with a slash behind it unless it is the root; its files."""
         waiting: list[tuple[str, tuple[_Identity | None, ...]]] = [(prefix.strip("/"), ())]
@@ -162,7 +176,7 @@ def _identity(folder: str | Path) -> _Identity | None:
 def put_file(path: Path, data: bytes) -> None:
     """Write a file, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"  # as _TEMPORARY
     try:
         with open(temporary, "xb") as file:
             file.write(data)

@@ -41,6 +41,16 @@ class SampleRows:
         self._is_held = np.zeros(0, bool)
         self.dumps = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that are held."""
+        return int(self._is_held.sum()) * self._room[:1].nbytes
+
+    def forget(self) -> None:
+        """Hold nothing; what is asked for is read again, from index or log."""
+        self._room = np.zeros(self._room.shape, self._room.dtype)  # zeros_like would take the memory at once
+        self._is_held[:] = False
+
     def cut(self, dumps: int) -> None:
         """Forget all rows from this one on."""
         self.dumps = min(self.dumps, dumps)
@@ -63,16 +73,20 @@ class SampleRows:
         self._room[dump] = values
         self._is_held[dump] = True
 
-    def get(self, rows: slice | int) -> Array:
-        """(samples chosen, dumps); a single sample gives (dumps,). Not to be written to where all are chosen."""
+    def get(self, rows: slice | int, first: int = 0, end: int | None = None) -> Array:
+        """(samples chosen, dumps from `first` to before `end`); a single sample gives (dumps,).
+
+        Not to be written to where all samples are chosen.
+        """
+        end = self.dumps if end is None else end
         samples = self._room.shape[1]
         chosen = rows if isinstance(rows, slice) else slice(rows, rows + 1)
         start, stop, _ = chosen.indices(samples)
         if (start, stop) == (0, samples):
-            self._hold_all(0, self.dumps)
-        if self._is_held[: self.dumps].all():
-            return self._room[: self.dumps, rows].T
-        pieces = list(self._pieces(slice(start, stop)))
+            self._hold_all(first, end)
+        if self._is_held[first:end].all():
+            return self._room[first:end, rows].T
+        pieces = list(self._pieces(slice(start, stop), first, end))
         found = np.concatenate([piece.astype(self._room.dtype, copy=False).T for piece in pieces], axis=1)
         return found if isinstance(rows, slice) else found[0]
 
@@ -81,9 +95,9 @@ class SampleRows:
         self._hold_all(first, end)
         return self._room[first:end]
 
-    def _pieces(self, samples: slice) -> Iterator[Array]:
-        """Some samples at all dumps, (dumps, samples), in pieces."""
-        for first, end, read in self._from_index(0, self.dumps, samples):
+    def _pieces(self, samples: slice, start: int, stop: int) -> Iterator[Array]:
+        """Some samples at some dumps, (dumps, samples), in pieces."""
+        for first, end, read in self._from_index(start, stop, samples):
             if read is None:
                 self._hold(first, end)
             yield self._room[first:end, samples] if read is None else read

@@ -95,3 +95,10 @@ function tickLabel(values: readonly number[]): (iteration: number) => string {
   if (largest >= 1e4 && step % 100 === 0) return (v) => (v === 0 ? '0' : `${v / 1e3}k`);
   return (v) => v.toLocaleString('en-US');
 }
+
+/** The dumps at which any sample was evaluated, read off the overall error. */
+export function recordedDumps(overallError: ArrayLike<number>): Int32Array {
+  const out: number[] = [];
+  for (let d = 0; d < overallError.length; d++) if (!Number.isNaN(overallError[d])) out.push(d);
+  return Int32Array.from(out);
+}

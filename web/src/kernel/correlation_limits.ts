@@ -47,11 +47,11 @@ export function scoresOf({ classes, classOffsets, columnLeft, columnRight }: Cor
   });
 }
 
-export function cutOf(grid: CorrelationTable, mostClasses = MOST_CLASSES, mostLayers = MOST_LAYERS): Cut {
-  const classes = largest(scoresOf(grid), mostClasses);
-  const count = grid.classes.length;
-  const filters = Float32Array.from(grid.layers, (_, layer) =>
-    classes.reduce((sum, place) => sum + grid.counts[layer * count + place], 0),
+export function cutOf(table: CorrelationTable, mostClasses = MOST_CLASSES, mostLayers = MOST_LAYERS): Cut {
+  const classes = largest(scoresOf(table), mostClasses);
+  const count = table.classes.length;
+  const filters = Float32Array.from(table.layers, (_, layer) =>
+    classes.reduce((sum, place) => sum + table.counts[layer * count + place], 0),
   );
   return { classes, layers: largest(filters, mostLayers) };
 }
@@ -68,39 +68,39 @@ function largest(values: Float32Array, most: number): number[] {
 
 /** The finest rows that can be told apart on `pixels`. */
 export function rowsThatFit(
-  grid: CorrelationTable,
+  table: CorrelationTable,
   cut: Cut,
   pixels: number,
 ): { by: RowsBy; rowPixels: Limits['rowPixels'] } {
-  const of = (by: RowsBy) => rowPixels(rowsOfLayers(grid, cut, by), by, pixels);
+  const of = (by: RowsBy) => rowPixels(rowsOfLayers(table, cut, by), by, pixels);
   const rowPixelsOf = { filter: of('filter'), set: of('set') };
-  const isEmpty = grid.filters.length === 0;
+  const isEmpty = table.filters.length === 0;
   if (isEmpty || rowPixelsOf.filter >= LEAST_ROW_PIXELS) return { by: 'filter', rowPixels: rowPixelsOf };
   return { by: rowPixelsOf.set >= LEAST_ROW_PIXELS ? 'set' : 'layer', rowPixels: rowPixelsOf };
 }
 
 /** `across`, `down`: pixels of the face from left to right, and from top to bottom. */
 export function limitsOf(model: CorrelationModel, wanted: Cells, across: number, down: number): Limits {
-  const { grid, cut, by } = model;
+  const { table, cut, by } = model;
   const columnPixels = (COLUMN * across) / model.width;
   const isFine = by !== 'layer' && columnPixels >= LEAST_COLUMN_PIXELS;
   return {
-    classes: { shown: cut.classes.length, all: grid.classes.length },
-    layers: { shown: cut.layers.length, all: grid.layers.length },
+    classes: { shown: cut.classes.length, all: table.classes.length },
+    layers: { shown: cut.layers.length, all: table.layers.length },
     by,
-    rowPixels: rowsThatFit(grid, cut, down).rowPixels,
+    rowPixels: rowsThatFit(table, cut, down).rowPixels,
     cells: isFine ? wanted : 'counts',
     wanted,
     columnPixels,
   };
 }
 
-const FEWER = 'Raise the score, or choose classes or layers, to see all.';
+const FEWER = 'Raise the score, or choose classes or layers.';
 const WIDER = 'Make the cube deeper or the window wider, zoom in on iterations, or raise the score.';
 
 /** Rounded down: what is just below a limit must not read as if it were reached. */
 function pixelText(pixels: number): string {
-  return `${Math.floor(pixels * 100) / 100} pixels`;
+  return `${Math.floor(pixels * 100) / 100} px`;
 }
 
 /** A sentence for each limit that is reached, and at the end what to do about them. */
@@ -112,10 +112,10 @@ export function limitTexts(limits: Limits): string[] {
     out.push(`Showing ${layers.shown} of ${layers.all} layers, by anomaly filters.`);
   }
   if (by === 'set') {
-    out.push(`A row is a mini-set: rows of filters would be ${pixelText(rows.filter)} high.`);
+    out.push(`A row is a mini-set; filters would have ${pixelText(rows.filter)}.`);
   }
   if (by === 'layer') {
-    out.push(`A row is a layer: rows of mini-sets would be ${pixelText(rows.set)} high.`);
+    out.push(`A row is a layer; mini-sets would have ${pixelText(rows.set)}.`);
   }
   const isCut = classes.shown < classes.all || layers.shown < layers.all || by === 'layer';
   if (cells === 'counts' && wanted === 'sets') {

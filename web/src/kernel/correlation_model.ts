@@ -65,7 +65,7 @@ const LAYER_GAP = 3;
 const LEAST_GAP_PIXELS = 1.2;
 
 export class CorrelationModel {
-  readonly grid: CorrelationTable;
+  readonly table: CorrelationTable;
   readonly classes: readonly ClassSpan[];
   readonly layers: readonly LayerSpan[];
   readonly width: number;
@@ -84,26 +84,26 @@ export class CorrelationModel {
     readonly by: RowsBy,
     pixels: number,
   ) {
-    const grid = index.table;
-    this.grid = grid;
-    this.classes = spansOfClasses(grid, cut.classes);
-    this.classOfColumn = new Int32Array(grid.columnDump.length).fill(-1);
+    const table = index.table;
+    this.table = table;
+    this.classes = spansOfClasses(table, cut.classes);
+    this.classOfColumn = new Int32Array(table.columnDump.length).fill(-1);
     this.classes.forEach(({ first, count }, i) => this.classOfColumn.fill(i, first, first + count));
     const last = this.classes[this.classes.length - 1];
     this.width = last ? last.x + last.width : 1;
-    const rows = rowsOfLayers(grid, cut, by);
-    this.layers = spansOfLayers(grid, cut.layers, rows, by, pixels);
+    const rows = rowsOfLayers(table, cut, by);
+    this.layers = spansOfLayers(table, cut.layers, rows, by, pixels);
     const lowest = this.layers[this.layers.length - 1];
     this.height = lowest ? lowest.y + lowest.height : 1;
-    this.setY = new Float32Array(grid.setSize.length);
-    this.setHeight = new Float32Array(grid.setSize.length);
+    this.setY = new Float32Array(table.setSize.length);
+    this.setHeight = new Float32Array(table.setSize.length);
     if (by !== 'layer') this.#placeSets();
   }
 
   #placeSets(): void {
     for (const { y, rows } of this.layers) {
       rows.forEach((row, i) => {
-        const set = this.by === 'set' ? row : this.grid.filterSet[row];
+        const set = this.by === 'set' ? row : this.table.filterSet[row];
         if (this.setHeight[set] === 0) this.setY[set] = y + i * ROW;
         this.setHeight[set] += ROW;
       });
@@ -153,7 +153,7 @@ export class CorrelationModel {
     const row = span.rows[Math.floor(((y - span.y) / span.height) * span.rows.length)];
     if (this.by === 'layer') return { span, filter: null, set: null };
     if (this.by === 'set') return { span, filter: null, set: row };
-    return { span, filter: row, set: this.grid.filterSet[row] };
+    return { span, filter: row, set: this.table.filterSet[row] };
   }
 
   spanOfLayer(layer: number): LayerSpan | null {
@@ -190,13 +190,13 @@ function lastFrom(count: number, holds: (i: number) => boolean): number {
   return low - 1;
 }
 
-function spansOfClasses(grid: CorrelationTable, places: readonly number[]): ClassSpan[] {
+function spansOfClasses(table: CorrelationTable, places: readonly number[]): ClassSpan[] {
   let x = 0;
   return places.map((place) => {
-    const first = grid.classOffsets[place];
-    const count = grid.classOffsets[place + 1] - first;
+    const first = table.classOffsets[place];
+    const count = table.classOffsets[place + 1] - first;
     const width = COLUMN * count + 2 * CLASS_MARGIN;
-    const span = { cls: grid.classes[place], place, x, width, first, count };
+    const span = { cls: table.classes[place], place, x, width, first, count };
     x += width;
     return span;
   });
@@ -212,16 +212,25 @@ function drawnSets({ setSize, pairSet, pairClass, classes }: CorrelationTable, c
   return drawn;
 }
 
+/** Of each table the rows of its newest cut: a picture asks for them several times. */
+const known = new WeakMap<CorrelationTable, { cut: Cut; rows: Partial<Record<RowsBy, Int32Array[]>> }>();
+
 /** The rows of each drawn layer, as places in the answer. */
-export function rowsOfLayers(grid: CorrelationTable, cut: Cut, by: RowsBy): Int32Array[] {
+export function rowsOfLayers(table: CorrelationTable, cut: Cut, by: RowsBy): readonly Int32Array[] {
+  let held = known.get(table);
+  if (held?.cut !== cut) known.set(table, (held = { cut, rows: {} }));
+  return (held.rows[by] ??= placesOfRows(table, cut, by));
+}
+
+function placesOfRows(table: CorrelationTable, cut: Cut, by: RowsBy): Int32Array[] {
   if (by === 'layer') return cut.layers.map((place) => Int32Array.of(place));
-  const drawn = drawnSets(grid, cut);
+  const drawn = drawnSets(table, cut);
   return cut.layers.map((place) => {
-    const [from, to] = [grid.layerOffsets[place], grid.layerOffsets[place + 1]];
+    const [from, to] = [table.layerOffsets[place], table.layerOffsets[place + 1]];
     const filters = Int32Array.from({ length: to - from }, (_, i) => from + i);
-    const kept = filters.filter((filter) => drawn[grid.filterSet[filter]] === 1);
+    const kept = filters.filter((filter) => drawn[table.filterSet[filter]] === 1);
     if (by === 'filter') return kept;
-    return Int32Array.from(new Set(kept.map((filter) => grid.filterSet[filter])));
+    return Int32Array.from(new Set(kept.map((filter) => table.filterSet[filter])));
   });
 }
 
@@ -244,7 +253,7 @@ export function rowPixels(rows: readonly Int32Array[], by: RowsBy, pixels: numbe
 }
 
 function spansOfLayers(
-  grid: CorrelationTable,
+  table: CorrelationTable,
   places: readonly number[],
   rows: readonly Int32Array[],
   by: RowsBy,
@@ -257,7 +266,7 @@ function spansOfLayers(
   let y = 0;
   return drawn.map((one) => {
     const height = unit * one.rows.length;
-    const span = { layer: grid.layers[one.place], y, height, ...one };
+    const span = { layer: table.layers[one.place], y, height, ...one };
     y += height + gap;
     return span;
   });

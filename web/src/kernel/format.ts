@@ -1,8 +1,6 @@
-import { format } from 'd3-format';
-
 /** How numbers are written: the same everywhere. */
-const whole = format(',d');
-const significant = format('.3~g');
+const { format: whole } = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const significant = (value: number) => String(Number(value.toPrecision(3)));
 
 export function iterationText(iteration: number): string {
   return whole(Math.round(iteration));
@@ -56,34 +54,6 @@ export function bytesText(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-const STEPS: readonly (readonly [number, string])[] = [
-  [60, 'second'],
-  [60, 'minute'],
-  [24, 'hour'],
-  [30, 'day'],
-  [12, 'month'],
-  [Number.POSITIVE_INFINITY, 'year'],
-];
-
-/** "3 minutes ago"; times that are not one give an empty text. */
-export function relativeText(iso: string, now: number): string {
-  const then = Date.parse(iso);
-  if (Number.isNaN(then)) return '';
-  let value = Math.max(0, (now - then) / 1000);
-  if (value < 5) return 'just now';
-  for (const [size, unit] of STEPS) {
-    if (value < size) return `${countText(Math.floor(value), unit)} ago`;
-    value /= size;
-  }
-  return '';
-}
-
-export function exactTimeText(iso: string): string {
-  const time = new Date(iso);
-  if (Number.isNaN(time.getTime())) return '';
-  return time.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
-}
-
 export function clockText(time: Date): string {
   return time.toLocaleTimeString('en-GB');
 }
@@ -109,11 +79,4 @@ export function lastParts(name: string, longest: number): string {
 /** Keep the end, where the names of samples differ. */
 export function endOf(text: string, longest: number): string {
   return text.length <= longest ? text : `…${text.slice(text.length - longest + 1)}`;
-}
-
-export function csvLine(cells: readonly (string | number | null)[]): string {
-  return cells
-    .map((cell) => (cell === null || Number.isNaN(cell) ? '' : String(cell)))
-    .map((cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
-    .join(',');
 }

@@ -44,7 +44,7 @@ export function countShare(count: number): number {
 
 export function countPixels(model: CorrelationModel, lut: Lut, { width, height }: GridSize): Pixels {
   const out = new Uint32Array(width * height);
-  const { counts, classes } = model.grid;
+  const { counts, classes } = model.table;
   const [sx, sy] = [width / model.width, height / model.height];
   for (const layer of model.layers) {
     const top = Math.min(height - 1, Math.round(layer.y * sy));

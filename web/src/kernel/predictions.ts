@@ -62,13 +62,6 @@ function flipsOfRow(cells: Uint8Array, recorded: ArrayLike<number>, row: number,
   endRun(at);
 }
 
-/** The dumps at which any sample was evaluated, read off the overall error. */
-export function recordedDumps(overallError: ArrayLike<number>): Int32Array {
-  const out: number[] = [];
-  for (let d = 0; d < overallError.length; d++) if (!Number.isNaN(overallError[d])) out.push(d);
-  return Int32Array.from(out);
-}
-
 /** What a sample was last predicted to be before a dump; -1 where nothing is known. */
 export function labelBefore(labels: Columns<Labels>, row: number, dump: number): number {
   for (let d = dump - 1; d >= 0; d--) if (labels.at(row, d) >= 0) return labels.at(row, d);

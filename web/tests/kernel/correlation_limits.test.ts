@@ -64,7 +64,7 @@ describe('cells', () => {
     const narrow = limits(table, 0.29 * (4 * table.columnDump.length + 6 * table.classes.length), 600);
     expect(narrow.columnPixels).toBeCloseTo(1.16, 2);
     expect(narrow.cells).toBe('counts');
-    expect(limitTexts(narrow).join()).toMatch(/columns would be 1.1\d? pixels wide.*deeper/);
+    expect(limitTexts(narrow).join()).toMatch(/columns would be 1.1\d? px wide.*deeper/);
   });
 
   it('are counts where they are asked for, without an excuse', () => {
@@ -91,7 +91,7 @@ describe('many classes', () => {
     expect(found.classes).toEqual({ shown: 120, all: 151 });
     expect(limitTexts(found)).toEqual([
       'Showing 120 of 151 classes, by score.',
-      'Raise the score, or choose classes or layers, to see all.',
+      'Raise the score, or choose classes or layers.',
     ]);
   });
 

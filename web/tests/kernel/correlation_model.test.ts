@@ -17,18 +17,18 @@ describe('columns', () => {
     const model = modelOf('filter');
     let x = 0;
     model.classes.forEach((span, i) => {
-      expect(span.cls).toBe(model.grid.classes[i]);
+      expect(span.cls).toBe(model.table.classes[i]);
       expect(span.x).toBe(x);
       expect(span.width).toBe(4 * span.count + 6);
       x += span.width;
     });
     expect(model.width).toBe(x);
-    expect(model.classes.reduce((sum, span) => sum + span.count, 0)).toBe(model.grid.columnDump.length);
+    expect(model.classes.reduce((sum, span) => sum + span.count, 0)).toBe(model.table.columnDump.length);
   });
 
   it('are found again at their middle, and anywhere nearer to them than to others of their class', () => {
     const model = modelOf('filter', 2);
-    for (let column = 0; column < model.grid.columnDump.length; column++) {
+    for (let column = 0; column < model.table.columnDump.length; column++) {
       const x = model.columnX(column);
       for (const away of [-1.9, 0, 1.9]) expect(model.columnAt(x + away)).toBe(column);
     }
@@ -47,24 +47,24 @@ describe('columns', () => {
 describe('rows', () => {
   it('are the filters in their order, so that a mini-set is one band', () => {
     const model = modelOf('filter', 3);
-    const { grid } = model;
+    const { table } = model;
     let rows = 0;
     for (const { y, height, rows: own } of model.layers) {
       expect(height).toBe(2 * own.length);
       own.forEach((filter, i) => {
         expect(filter).toBe(rows++);
         const hit = model.rowAt(y + 2 * i + 0.5);
-        expect([hit?.filter, hit?.set]).toEqual([filter, grid.filterSet[filter]]);
+        expect([hit?.filter, hit?.set]).toEqual([filter, table.filterSet[filter]]);
         expect(model.filterY(filter)).toBe(y + 2 * i + 1);
       });
     }
-    expect(rows).toBe(grid.filters.length);
-    for (let set = 0; set < grid.setSize.length; set++) {
-      expect(model.setHeight[set]).toBe(2 * grid.setSize[set]);
+    expect(rows).toBe(table.filters.length);
+    for (let set = 0; set < table.setSize.length; set++) {
+      expect(model.setHeight[set]).toBe(2 * table.setSize[set]);
       const first = model.rowAt(model.setY[set] + 0.1);
       const last = model.rowAt(model.setY[set] + model.setHeight[set] - 0.1);
       expect([first?.set, last?.set]).toEqual([set, set]);
-      expect(first?.span.place).toBe(grid.setLayer[set]);
+      expect(first?.span.place).toBe(table.setLayer[set]);
     }
   });
 
@@ -85,7 +85,7 @@ describe('rows', () => {
   it('may be mini-sets, each as high as the others, or layers', () => {
     const bySet = modelOf('set', 5);
     expect(new Set(bySet.setHeight)).toEqual(new Set([2]));
-    expect(bySet.sets.length).toBe(bySet.grid.setSize.length);
+    expect(bySet.sets.length).toBe(bySet.table.setSize.length);
     const hit = bySet.rowAt(bySet.setY[3] + 1);
     expect([hit?.set, hit?.filter]).toEqual([3, null]);
     const byLayer = modelOf('layer', 5);
@@ -136,8 +136,8 @@ describe('a cut', () => {
     expect(model.classes[1].x).toBe(model.classes[0].width);
     expect(model.classOfColumn[0]).toBe(-1);
     expect(model.classOfColumn[model.classes[1].first]).toBe(1);
-    for (let set = 0; set < whole.grid.setSize.length; set++) {
-      const inLayer = cut.layers.includes(whole.grid.setLayer[set]);
+    for (let set = 0; set < whole.table.setSize.length; set++) {
+      const inLayer = cut.layers.includes(whole.table.setLayer[set]);
       const hits = [...whole.hitsOf(set)].filter((column) =>
         cut.classes.includes(whole.classOfColumn[column]),
       );

@@ -58,7 +58,7 @@ describe('counts', () => {
     const { data } = countPixels(model, lut, { width, height, pixelX: 1, pixelY: 1 });
     for (const layer of model.layers) {
       for (const span of model.classes) {
-        const count = model.grid.counts[layer.place * model.grid.classes.length + span.place];
+        const count = model.table.counts[layer.place * model.table.classes.length + span.place];
         const x = Math.floor(span.x + span.width / 2);
         const y = Math.floor(layer.y + layer.height / 2);
         expect(data[y * width + x]).toBe(lut[1 + Math.round(countShare(count) * 254)]);
@@ -85,7 +85,7 @@ describe('mini-sets', () => {
     for (const set of model.sets) {
       // Off the middle, where the line of the mini-set runs.
       const y = Math.floor((model.setY[set] + model.setHeight[set] * 0.2) * scale);
-      for (let column = 0; column < model.grid.columnDump.length; column++) {
+      for (let column = 0; column < model.table.columnDump.length; column++) {
         const x = Math.floor((model.columnX(column) + 0.8) * scale);
         const isHit = model.isHit(set, column);
         expect(data[y * size.width + x] === red).toBe(isHit);

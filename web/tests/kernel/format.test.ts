@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  csvLine,
-  lastParts,
-  percentText,
-  rateText,
-  relativeText,
-  shortened,
-  valueText,
-} from '../../src/kernel/format.ts';
+import { csvLine } from '../../src/kernel/csv.ts';
+import { lastParts, percentText, rateText, shortened, valueText } from '../../src/kernel/format.ts';
+import { relativeText } from '../../src/kernel/times.ts';
 
 describe('texts', () => {
   it('of shares', () => {

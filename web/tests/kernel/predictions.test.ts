@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { recordedDumps } from '../../src/kernel/axis.ts';
 import { Columns } from '../../src/kernel/columns.ts';
 import {
   cellsOf,
@@ -8,7 +9,6 @@ import {
   INCORRECT,
   labelBefore,
   orderRows,
-  recordedDumps,
   ruleCounts,
   spellsOf,
   wrongLabels,

@@ -43,12 +43,12 @@ describe('the picture that stays', () => {
   it('has a triangle for each anomaly iteration, or one for several that lie together', () => {
     const scene = sceneOf();
     const columns = scene.glyphs.flatMap((glyph) => glyph.columns).sort((a, b) => a - b);
-    expect(columns).toEqual([...scene.model.grid.columnDump.keys()]);
+    expect(columns).toEqual([...scene.model.table.columnDump.keys()]);
   });
 
   it('marks pinned mini-sets in their colours and with their numbers, at both ends of the row', () => {
     const { model } = sceneOf();
-    const minis = [model.grid.setId[5], model.grid.setId[2]];
+    const minis = [model.table.setId[5], model.table.setId[2]];
     const scene = sceneOf({ view: { minis } });
     const surface = new RecordingSurface();
     drawStatic(surface, scene);

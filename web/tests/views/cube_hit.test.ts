@@ -49,8 +49,8 @@ describe('60 random points', () => {
         const layer = scene.model.layers.find((span) => y >= span.y && y < span.y + span.height);
         expect(hit.layer).toBe(layer?.layer ?? null);
         const row = layer?.rows[Math.floor((y - layer.y) / 2)];
-        expect(hit.filter).toBe(row === undefined ? null : scene.model.grid.filters[row]);
-        expect(hit.set).toBe(row === undefined ? null : scene.model.grid.filterSet[row]);
+        expect(hit.filter).toBe(row === undefined ? null : scene.model.table.filters[row]);
+        expect(hit.set).toBe(row === undefined ? null : scene.model.table.filterSet[row]);
       }
     });
 
@@ -59,7 +59,7 @@ describe('60 random points', () => {
       for (const { scene, x, y, hit } of points(wanted, 'top')) {
         if (hit?.place !== 'top') throw new Error(`another face: ${hit?.place}`);
         if (hit.isHit) {
-          expect(scene.model.grid.columnDump[hit.column ?? -1]).toBe(hit.dump);
+          expect(scene.model.table.columnDump[hit.column ?? -1]).toBe(hit.dump);
           expect(Math.abs((hit.dump ?? 0) + 0.5 - x)).toBeLessThan(12);
           continue;
         }
@@ -76,13 +76,13 @@ describe('60 random points', () => {
         const span = model.classes.find((one) => x >= one.x && x < one.x + one.width);
         expect(hit.cls).toBe(span?.cls);
         let nearest = -1;
-        for (let column = 0; column < model.grid.columnDump.length; column++) {
+        for (let column = 0; column < model.table.columnDump.length; column++) {
           if (model.classes[model.classOfColumn[column]] !== span) continue;
           const away = (c: number) => Math.abs(model.columnX(c) - x);
           if (nearest < 0 || away(column) < away(nearest)) nearest = column;
         }
         expect(hit.column).toBe(nearest);
-        expect(hit.dump).toBe(model.grid.columnDump[nearest]);
+        expect(hit.dump).toBe(model.table.columnDump[nearest]);
         const layer = model.layers.find((one) => y >= one.y && y < one.y + one.height);
         expect(hit.layer).toBe(layer?.layer ?? null);
         expect(hit.isHit).toBe(hit.set !== null && model.index.appears(hit.set, hit.dump ?? -1));

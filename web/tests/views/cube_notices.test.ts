@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULTS, type View } from '../../src/kernel/view_state.ts';
 import type { Correlation } from '../../src/source.ts';
-import { advice, emptiness, tooMuch } from '../../src/views/cube/notices.ts';
+import { advice, emptiness } from '../../src/views/cube/emptiness.ts';
+import { isMeagre, tooMuch } from '../../src/views/cube/limits.ts';
 import { settingsOf } from '../../src/views/cube/question.ts';
 import { answer, NAMES } from '../correlation_examples.ts';
 
@@ -29,6 +30,14 @@ function told(view: Partial<View>, found: Partial<Correlation>, classes = NAMES.
     nameOf: (cls: number) => NAMES[cls],
   };
 }
+
+describe('isMeagre', () => {
+  it('is so where words are needed in place of a picture, or beside it', () => {
+    expect(isMeagre(answer())).toBe(false);
+    expect([NO_COLUMNS, NO_ROWS].map((some) => isMeagre(answer(some)))).toEqual([true, true]);
+    expect(isMeagre(answer({ extent: { ...EXTENT, classes: 1 } }))).toBe(true);
+  });
+});
 
 describe('emptiness', () => {
   it('is none where something is drawn', () => {
@@ -96,16 +105,24 @@ describe('advice', () => {
 
 describe('tooMuch', () => {
   it('says nothing where everything fits', () => {
-    expect(tooMuch(told({}, { columnDump: new Int32Array(2000) }), [])).toBeNull();
+    expect(tooMuch(told({}, { columnDump: new Int32Array(2000) }), [], false)).toBeNull();
   });
 
   it('offers a higher score where iterations are too many to tell apart', () => {
-    const many = tooMuch(told({}, { columnDump: new Int32Array(2000) }), ['One thing.', 'Another.']);
+    const many = tooMuch(told({}, { columnDump: new Int32Array(2000) }), ['One thing.', 'Another.'], true);
     expect(many).toEqual({
       text: 'One thing. Another.',
       label: 'Score ≥ 95 % shows 200 anomalies',
       change: { th: 95 },
     });
-    expect(tooMuch(told({}, {}), ['One thing.'])?.label).toBeNull();
+    expect(tooMuch(told({}, {}), ['One thing.'], false)?.label).toBeNull();
+  });
+
+  it('offers fewer filters where rows are layers, and nothing where there are few or a limit chooses them', () => {
+    const offered = (view: Partial<View>) => tooMuch(told(view, {}), ['One thing.'], true)?.change;
+    expect(offered({})).toEqual({ top: 20 });
+    expect(offered({ top: 20 })).toEqual({ top: 5 });
+    expect(offered({ top: 5 })).toEqual({});
+    expect(offered({ above: 0.3 })).toEqual({});
   });
 });

@@ -28,6 +28,7 @@ function stageOf(view: Partial<View> = {}, seed = 1) {
     index: new CorrelationIndex(correlation),
     network: null,
     errors: { over: () => null },
+    rowsOver: () => null,
     nameOf: (cls: number) => `class ${cls}`,
     layerName: (layer: number) => `layer ${layer}`,
   };
@@ -65,11 +66,11 @@ describe('the cursor', () => {
     expect(stage.hover).toMatchObject({ place: 'front', dump: DUMPS - 1, set: 0 });
     press(cursor, 'ArrowLeft', { shiftKey: true });
     press(cursor, 'ArrowDown');
-    const { grid } = stage.model ?? {};
+    const { table } = stage.model ?? {};
     expect(stage.hover).toMatchObject({
       dump: DUMPS - 11,
-      filter: grid?.filters[1],
-      set: grid?.filterSet[1],
+      filter: table?.filters[1],
+      set: table?.filterSet[1],
     });
     press(cursor, 'Home');
     expect(stage.hover?.dump).toBe(0);
@@ -83,8 +84,8 @@ describe('the cursor', () => {
     for (let i = 0; i < rows; i++) press(cursor, 'ArrowDown');
     expect(stage.hover?.layer).toBe(stage.model?.layers[1].layer);
     for (let i = 0; i < 20; i++) press(cursor, 'ArrowDown', { shiftKey: true });
-    const last = (stage.model?.grid.filters.length ?? 0) - 1;
-    expect(stage.hover?.set).toBe(stage.model?.grid.filterSet[last]);
+    const last = (stage.model?.table.filters.length ?? 0) - 1;
+    expect(stage.hover?.set).toBe(stage.model?.table.filterSet[last]);
   });
 
   it('moves over columns and rows of the right, and says where a mini-set hits', () => {
@@ -93,10 +94,10 @@ describe('the cursor', () => {
     cursor.enter('right');
     expect(stage.hover).toMatchObject({ place: 'right', column: 0 });
     press(cursor, 'End');
-    const last = (stage.model?.grid.columnDump.length ?? 0) - 1;
+    const last = (stage.model?.table.columnDump.length ?? 0) - 1;
     expect(stage.hover?.column).toBe(last);
     press(cursor, 'ArrowLeft');
-    expect(stage.hover).toMatchObject({ column: last - 1, dump: stage.model?.grid.columnDump[last - 1] });
+    expect(stage.hover).toMatchObject({ column: last - 1, dump: stage.model?.table.columnDump[last - 1] });
     press(cursor, 'Home');
     const hit = [...(stage.model?.sets ?? [])].find((set) => stage.model?.isHit(set, 0)) ?? 0;
     for (let i = 0; i < 60 && stage.hover?.set !== hit; i++) press(cursor, 'ArrowDown');
@@ -133,7 +134,7 @@ describe('the cursor', () => {
     const cursor = new CubeCursor(stage);
     cursor.enter('front');
     press(cursor, 'Enter');
-    expect(store.v.minis).toEqual([stage.model?.grid.setId[0]]);
+    expect(store.v.minis).toEqual([stage.model?.table.setId[0]]);
     press(cursor, 'c');
     press(cursor, 'M');
     expect([store.v.layout, store.v.cells]).toEqual(['flat', 'counts']);
@@ -216,7 +217,7 @@ describe('the hand', () => {
       hand.down(event(some), ...place);
       hand.up(...place);
     };
-    const id = (set: number) => stage.model?.grid.setId[set];
+    const id = (set: number) => stage.model?.table.setId[set];
     click(3);
     click(1, { shiftKey: true });
     expect(store.v.minis).toEqual([id(3), id(1)]);

@@ -9,7 +9,7 @@ const hover = (place: CubeHover['place'], some: Partial<CubeHover>) => ({ ...NOT
 
 describe('a click', () => {
   it('on a row of front or right means its mini-set', () => {
-    const minis = [model.grid.setId[3]];
+    const minis = [model.table.setId[3]];
     for (const place of ['front', 'right'] as const) {
       const target = targetOf(stage, hover(place, { set: 3, dump: 7, cls: 4, layer: 0 }));
       expect(target).toEqual({ minis, classes: [], iterations: [] });

@@ -58,6 +58,25 @@ describe('restrictionsOf', () => {
     expect(restrictionsOf({ ...DEFAULTS, onlyLayers: [1] }, { ...names, layers: [] })[0].label).toBe(
       'Only 1 layer',
     );
-    expect(of({ top: 50, above: 0.02 }).map(({ label }) => label)).toEqual(['Filters that moved > 0.02']);
+    const limited = { view: 'cube', top: 50, above: 0.02 } as const;
+    expect(of(limited).map(({ label }) => label)).toEqual(['Filters that moved > 0.02']);
+  });
+
+  it('knows of which there is nothing in a view', () => {
+    const elsewhere = (view: View['view'], change = RESTRICTED) =>
+      of({ ...change, view })
+        .filter(({ isHere }) => !isHere)
+        .map(({ id }) => id);
+    expect([elsewhere('cube'), elsewhere('correlation')]).toEqual([[], []]);
+    expect(elsewhere('layers')).toEqual(['classes', 'window', 'score', 'rule', 'appears', 'significant']);
+    expect(elsewhere('validation')).toEqual(['layers', 'top', 'appears', 'significant']);
+  });
+
+  it('tells the number too where a limit takes its place in other views only', () => {
+    const found = of({ view: 'layers', top: 50, above: 0.02 });
+    expect(found.map(({ id, isHere }) => [id, isHere])).toEqual([
+      ['above', false],
+      ['top', true],
+    ]);
   });
 });

@@ -1,7 +1,6 @@
 import type { View } from '../../kernel/view_state.ts';
 import { clearTime, toggled } from '../frame/time_actions.ts';
 import type { CubeStage } from './cube_stage.svelte.ts';
-import { TOP } from './question.ts';
 
 /** What a finished gesture does, by mouse or by key. Each is one entry of the history. */
 export interface Target {
@@ -86,20 +85,4 @@ export function toggleCells(stage: Stored): void {
 
 export function setDepth(stage: Stored, depth: View['depth']): void {
   stage.store.commit({ depth });
-}
-
-/**
- * A limit in place of a number of filters, such that about as many count at the first anomaly iteration. Says whether
- * there is one.
- */
-export async function useLimit(stage: CubeStage): Promise<boolean> {
-  const { source, id, iterations } = stage.run;
-  const { top, distance } = stage.store.v;
-  const dump = stage.data.correlation.value?.columnDump[0];
-  if (dump === undefined) return false;
-  const asking = { signal: new AbortController().signal };
-  const found = await source.topFilters(id, iterations[dump], top || TOP, distance, asking);
-  const above = Number(found.value[found.value.length - 1]?.toPrecision(2));
-  if (above > 0) stage.store.commit({ above });
-  return above > 0;
 }

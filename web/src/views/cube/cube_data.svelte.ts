@@ -1,4 +1,5 @@
 import type { AnomalyCounts } from '../../kernel/anomaly_counts.ts';
+import type { DumpSpan } from '../../kernel/axis.ts';
 import { CorrelationIndex } from '../../kernel/correlation.ts';
 import { networkOf, type Network } from '../../kernel/network.ts';
 import type { View } from '../../kernel/view_state.ts';
@@ -28,7 +29,7 @@ export interface Shown {
 export class CubeData implements Follower {
   readonly run: RunData;
   readonly correlation = new Part<Correlation>();
-  readonly rows = new Part<CorrelationRows>();
+  readonly rows = new DetailedPart<CorrelationRows>();
   readonly errors = new DetailedPart<ClassErrors>();
   readonly answer = new Part<Network>();
   readonly counts = new Part<AnomalyCounts>();
@@ -38,10 +39,10 @@ export class CubeData implements Follower {
   #last: Shown | null = null;
   readonly shown: Shown | null = $derived.by(() => {
     const found = this.correlation.value;
-    const rows = this.rows.value;
+    const rows = this.rows.whole.value;
     if (!found) this.#last = null;
     else if (rows && belongTogether(found, rows)) this.#last = { correlation: found, rows };
-    else if (this.rows.failure || found.filters.length === 0 || !this.#last)
+    else if (this.rows.whole.failure || found.filters.length === 0 || !this.#last)
       this.#last = { correlation: found, rows: null };
     return this.#last;
   });
@@ -82,16 +83,19 @@ export class CubeData implements Follower {
       'keep',
     );
     this.counts.load(id, (_, asking) => source.anomalyCounts(id, asking));
-    this.errors.load(
-      id,
-      { columns: look.columns, span: look.span, dumps: this.run.dumps },
-      (range, held, asking) => source.classes(id, range, held, asking),
-    );
+    this.errors.load(id, look, (range, held, asking) => source.classes(id, range, held, asking));
     this.#askRows(look);
   }
 
+  /** The rows of what is drawn, as closely as they are held for these dumps. */
+  rowsOver(span: DumpSpan): CorrelationRows | null {
+    if (!this.shown?.rows) return null;
+    const near = this.rows.over(span);
+    return near && belongTogether(this.shown.correlation, near) ? near : this.shown.rows;
+  }
+
   /** Rows are asked for anew when the run has grown: their order may be another. */
-  #askRows({ by, columns }: CubeLook): void {
+  #askRows({ by, ...look }: CubeLook): void {
     const { source, id } = this.run;
     const found = this.correlation.value;
     if (!found || found.filters.length === 0) {
@@ -101,9 +105,9 @@ export class CubeData implements Follower {
     const { settings, dumps, iteration, branch } = found;
     const kind = by(found);
     this.rows.load(
-      `${questionOf(settings)} ${kind} ${columns} ${dumps} ${iteration} ${branch}`,
-      (_, asking) => source.correlationRows(id, settings, kind, columns, asking),
-      'keep',
+      `${questionOf(settings)} ${kind} ${dumps} ${iteration} ${branch}`,
+      { ...look, dumps },
+      (range, _, asking) => source.correlationRows(id, settings, kind, range, asking),
     );
   }
 
@@ -136,7 +140,8 @@ export class CubeData implements Follower {
     return [
       { what: 'The network', part: this.answer },
       { what: 'The correlation of filters and classes', part: this.correlation },
-      { what: 'The anomaly filters over time', part: this.rows },
+      { what: 'The anomaly filters over time', part: this.rows.whole },
+      { what: 'The anomaly filters over the shown iterations', part: this.rows.near },
       { what: 'The errors of the classes', part: this.errors.whole },
       { what: 'The errors of the classes, closer', part: this.errors.near },
       { what: 'The side panel', part: this.panel },
@@ -153,7 +158,7 @@ export class CubeData implements Follower {
   }
 
   get #isNewest(): boolean {
-    return this.rows.failure !== null || (this.shown?.correlation ?? null) === this.correlation.value;
+    return this.rows.whole.failure !== null || (this.shown?.correlation ?? null) === this.correlation.value;
   }
 
   /** What is shown answers another question than the newest one; a run that grows makes nothing stale. */

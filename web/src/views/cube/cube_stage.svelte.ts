@@ -2,12 +2,12 @@ import { nearestDump, type Axis } from '../../kernel/axis.ts';
 import type { Point } from '../../kernel/affine.ts';
 import { lutOf, rootLutOf } from '../../kernel/colour.ts';
 import { cutOf, limitsOf, rowsThatFit, type Limits } from '../../kernel/correlation_limits.ts';
-import { CorrelationModel } from '../../kernel/correlation_model.ts';
+import { CorrelationModel, type Cut } from '../../kernel/correlation_model.ts';
 import { placementOf, type FaceName, type Layout, type Placement } from '../../kernel/cube_geometry.ts';
 import { measureText } from '../../kernel/measures.ts';
 import { layOutSpine, squeezed } from '../../kernel/spine.ts';
 import type { Settings } from '../../settings.svelte.ts';
-import type { Correlation, CorrelationRowsBy } from '../../source.ts';
+import type { Correlation, CorrelationRows, CorrelationRowsBy } from '../../source.ts';
 import type { ViewStore } from '../../view.svelte.ts';
 import { TimeStage } from '../frame/time_stage.svelte.ts';
 import type { CubeData } from './cube_data.svelte.ts';
@@ -107,27 +107,36 @@ export class CubeStage extends TimeStage {
     return { across: a, down: d };
   });
 
+  readonly #cuts = new WeakMap<Correlation, Cut>();
+
+  #cutOf(found: Correlation): Cut {
+    const cut = this.#cuts.get(found) ?? cutOf(found);
+    this.#cuts.set(found, cut);
+    return cut;
+  }
+
   byOf(found: Correlation): CorrelationRowsBy {
-    return rowsThatFit(found, cutOf(found), this.#pixels.down).by;
+    return rowsThatFit(found, this.#cutOf(found), this.#pixels.down).by;
   }
 
   readonly cubeLook: CubeLook = $derived.by(() => ({
+    ...this.look,
     by: (found) => this.byOf(found),
-    columns: this.look.columns,
-    span: this.look.span,
   }));
 
   readonly model: CorrelationModel | null = $derived.by(() => {
     const { shown, index } = this.data;
     if (!shown || !index) return null;
     const by = shown.rows?.by ?? this.byOf(shown.correlation);
-    return new CorrelationModel(index, cutOf(shown.correlation), by, this.#pixels.down);
+    return new CorrelationModel(index, this.#cutOf(shown.correlation), by, this.#pixels.down);
   });
 
   readonly limits: Limits | null = $derived.by(() => {
     const { across, down } = this.#pixels;
     return this.model && limitsOf(this.model, this.store.v.cells, across, down);
   });
+
+  readonly rows: CorrelationRows | null = $derived.by(() => this.data.rowsOver(this.zoom));
 
   readonly #luts = $derived.by(() => {
     const { theme } = this.settings;
@@ -147,7 +156,7 @@ export class CubeStage extends TimeStage {
       model,
       limits,
       zoom,
-      rows: data.shown?.rows ?? null,
+      rows: this.rows,
       errors: data.errors.over(zoom),
     };
   });

@@ -17,8 +17,9 @@ export function drawFace(surface: Surface, scene: FaceScene, face: FaceName, w: 
   else drawRight(surface, scene, w, h);
 }
 
-/** Between two stripes of classes, in units. */
+/** Between two stripes of classes, in units; where classes are few and stripes broad, no more pixels than these. */
 const STRIPE_GAP = 2;
+const MOST_GAP_PIXELS = 3;
 const RECT_SHARE = 0.86;
 
 function drawFront(surface: Surface, scene: FaceScene, w: number, h: number): void {
@@ -34,9 +35,10 @@ function drawFront(surface: Surface, scene: FaceScene, w: number, h: number): vo
 
 function drawTop(surface: Surface, scene: FaceScene, w: number, h: number): void {
   const { errors, model, errorLut: lut } = scene;
+  const gap = Math.min(STRIPE_GAP, (MOST_GAP_PIXELS * model.width) / h);
   const bands = model.classes.map(({ x, width, cls }) => ({
-    y: model.width - x - width + STRIPE_GAP / 2,
-    height: width - STRIPE_GAP,
+    y: model.width - x - width + gap / 2,
+    height: width - gap,
     rows: [cls],
   }));
   if (!errors) {

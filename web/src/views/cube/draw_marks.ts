@@ -137,7 +137,7 @@ export function lineOfDump(
   }
   if (!isShown(placement, 'right') || scene.limits.cells === 'counts') return;
   const matrix = faceMatrix(placement, 'right', sizes);
-  model.grid.columnDump.forEach((at, column) => {
+  model.table.columnDump.forEach((at, column) => {
     if (at !== dump || model.classOfColumn[column] < 0) return;
     lineAcross(surface, scene, matrix, model.columnX(column), sizes.rows, stroke, dash);
   });

@@ -49,7 +49,7 @@ function drawPins(surface: Surface, scene: Scene): void {
   }
   const marked = new Set(view.marks.map((mark) => nearestDump(iterations, mark)));
   if (marked.size > 0) {
-    fillColumns(surface, scene, (column) => marked.has(model.grid.columnDump[column]), theme.mark);
+    fillColumns(surface, scene, (column) => marked.has(model.table.columnDump[column]), theme.mark);
   }
   view.minis.forEach((id, place) => {
     const set = model.index.setOf(id);

@@ -107,23 +107,26 @@ function drawStageNames(surface: Surface, scene: Scene, y: number): void {
     const label = `s${i + 1} lr ${stageRateText(stage)}`;
     if (at(ends) - at(begins) < label.length * LETTER + 10) return;
     const width = label.length * LETTER;
-    surface.rect(at(ends) - 7 - width, y - 6, width + 4, 12, { fill: theme.panel, alpha: 0.8, radius: 2 });
+    drawGround(surface, scene, at(ends) - 7 - width, y, width + 4);
     surface.text(label, at(ends) - 5, y, { size: 9.6, fill: theme.ink2, anchor: 'end' });
   });
 }
 
-function drawKey(
-  surface: Surface,
-  { theme, axis, placement }: Scene,
-  training: Float32Array,
-  validation: Float32Array,
-): void {
+/** Words over curves are read on a ground of their own. */
+function drawGround(surface: Surface, { theme }: Scene, x: number, y: number, width: number): void {
+  surface.rect(x, y - 6, width, 12, { fill: theme.panel, alpha: 0.8, radius: 2 });
+}
+
+function drawKey(surface: Surface, scene: Scene, training: Float32Array, validation: Float32Array): void {
+  const { theme, axis, placement } = scene;
   const y = placement.chart.y + placement.chart.h - 9;
   const isKnown = (values: Float32Array) => values.some((value) => !Number.isNaN(value));
   let x = axis.x0 + 6;
   const key = (label: string, fill: string) => {
+    const width = label.length * LETTER;
+    drawGround(surface, scene, x - 2, y, width + 4);
     surface.text(label, x, y, { size: 9.6, weight: 600, fill });
-    x += label.length * LETTER + 10;
+    x += width + 10;
   };
   if (isKnown(training)) key('training', theme.training);
   if (isKnown(validation)) key('validation error', theme.validation);

@@ -49,7 +49,7 @@ function glyphsOfClass(scene: Placeable, span: ClassSpan, matrix: Affine): Place
 
 /** The anomaly iterations of a class, each with the scores of the rules that are asked about. */
 function anomaliesOf({ model, rule }: Placeable, { cls, first, count }: ClassSpan): Anomaly[] {
-  const { columnDump, columnLeft, columnRight } = model.grid;
+  const { columnDump, columnLeft, columnRight } = model.table;
   return Array.from({ length: count }, (_, i) => ({
     cls,
     dump: columnDump[first + i],
@@ -60,7 +60,7 @@ function anomaliesOf({ model, rule }: Placeable, { cls, first, count }: ClassSpa
 }
 
 function columnOf({ model }: Placeable, { first, count }: ClassSpan, dump: number): number {
-  return model.grid.columnDump.subarray(first, first + count).indexOf(dump) + first;
+  return model.table.columnDump.subarray(first, first + count).indexOf(dump) + first;
 }
 
 export interface GlyphHit {
@@ -85,9 +85,9 @@ export function glyphAt(scene: Scene, x: number, y: number): GlyphHit | null {
   if (!best) return null;
   const scores = best.columns.map((column) => scoreOf(scene, column));
   const column = best.columns[scores.indexOf(Math.max(...scores))];
-  return { cls: best.cls, column, dump: scene.model.grid.columnDump[column] };
+  return { cls: best.cls, column, dump: scene.model.table.columnDump[column] };
 }
 
 function scoreOf({ model }: Scene, column: number): number {
-  return Math.max(model.grid.columnLeft[column], model.grid.columnRight[column]);
+  return Math.max(model.table.columnLeft[column], model.table.columnRight[column]);
 }

@@ -56,7 +56,7 @@ const HITS: Readonly<Record<FaceName, HitOfFace>> = {
     const row = rowUnder(scene, y);
     if (scene.limits.cells === 'counts') return { ...NOTHING, place: 'right', cls, layer: row.layer };
     const column = model.columnAt(x);
-    const dump = column === null ? null : model.grid.columnDump[column];
+    const dump = column === null ? null : model.table.columnDump[column];
     const isHit = row.set !== null && column !== null && model.isHit(row.set, column);
     return { ...NOTHING, place: 'right', cls, column, dump, ...row, isHit };
   },
@@ -70,7 +70,7 @@ function dumpOf({ zoom, iterations }: Scene, x: number): number | null {
 function rowUnder({ model }: Scene, y: number): Pick<CubeHover, 'layer' | 'filter' | 'set'> {
   const row = model.rowAt(y);
   if (!row) return { layer: null, filter: null, set: null };
-  const filter = row.filter === null ? null : model.grid.filters[row.filter];
+  const filter = row.filter === null ? null : model.table.filters[row.filter];
   return { layer: row.span.layer, filter, set: row.set };
 }
 

@@ -142,7 +142,7 @@ export class CubeCursor extends TimeCursor<CubeHover, CubeStage> {
     if (!model || place < 0 || this.#counts) return this.#atClass(cursor, Math.max(0, place));
     const isHit = cursor.set !== null && model.isHit(cursor.set, column);
     const { cls } = this.#classes[place];
-    return { ...cursor, cls, column, dump: model.grid.columnDump[column], isHit };
+    return { ...cursor, cls, column, dump: model.table.columnDump[column], isHit };
   }
 
   #rowAt(place: number): Pick<CubeHover, 'layer' | 'filter' | 'set'> {
@@ -152,7 +152,7 @@ export class CubeCursor extends TimeCursor<CubeHover, CubeStage> {
     const [layer, row] = found;
     if (model.by === 'layer') return { layer, filter: null, set: null };
     if (model.by === 'set') return { layer, filter: null, set: row };
-    return { layer, filter: model.grid.filters[row], set: model.grid.filterSet[row] };
+    return { layer, filter: model.table.filters[row], set: model.table.filterSet[row] };
   }
 
   /** All rows from top to bottom, each with its layer. */
@@ -164,9 +164,9 @@ export class CubeCursor extends TimeCursor<CubeHover, CubeStage> {
   #placeOfRow({ layer, filter, set }: CubeHover): number {
     const { model } = this.stage;
     if (!model) return -1;
-    const { by, grid } = model;
+    const { by, table } = model;
     const isRow = (row: number) =>
-      by === 'filter' ? grid.filters[row] === filter : by === 'layer' || row === set;
+      by === 'filter' ? table.filters[row] === filter : by === 'layer' || row === set;
     return this.#rows.findIndex(([of, row]) => of === layer && isRow(row));
   }
 

@@ -1,3 +1,3 @@
-/** What of the side panel is fetched once there is a picture: what is said of a selection, and enlarged. */
-export { default as Details } from './Details.svelte';
-export { default as Lens } from './Lens.svelte';
+/** What is fetched once there is a picture: what is said of the pointer and of a selection. */
+export { readingOn } from './reading.ts';
+export { default as SidePanel } from './SidePanel.svelte';

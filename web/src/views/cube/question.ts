@@ -1,5 +1,5 @@
-import type { DumpSpan } from '../../kernel/axis.ts';
 import type { View } from '../../kernel/view_state.ts';
+import type { Look } from '../../detailed.svelte.ts';
 import type { Correlation, CorrelationRows, CorrelationRowsBy, CorrelationSettings } from '../../source.ts';
 
 /** What the link asks of filters and classes together. Without a restriction of its own `top` is TOP here. */
@@ -42,9 +42,7 @@ export function belongTogether(found: Correlation, rows: CorrelationRows): boole
   );
 }
 
-/** What the screen has room for: the rows of the front face, its columns, and which dumps they show. */
-export interface CubeLook {
+/** What the screen has room for, and the rows of the front face that fit it. */
+export interface CubeLook extends Look {
   readonly by: (found: Correlation) => CorrelationRowsBy;
-  readonly columns: number;
-  readonly span: DumpSpan | null;
 }

@@ -4,6 +4,7 @@ import type { CorrelationIndex, Pair } from '../../kernel/correlation.ts';
 import { countText, decimalText, iterationText, percentText, wholePercentText } from '../../kernel/format.ts';
 import { measureText } from '../../kernel/measures.ts';
 import type { ClassErrors, CorrelationRows, Overall } from '../../source.ts';
+import type { CubeStage } from './cube_stage.svelte.ts';
 import type { CubeHover } from './hit.ts';
 
 /**
@@ -23,6 +24,23 @@ export interface Readable {
   readonly measure: string;
   nameOf(cls: number): string;
   layerName(layer: number): string;
+}
+
+/** What the panel and a screen reader say of the place of the pointer. */
+export function readingOn(stage: CubeStage): Reading {
+  const { data, run } = stage;
+  const readable = {
+    iterations: run.iterations,
+    index: data.index,
+    rows: stage.rows,
+    errors: data.errors.over(stage.zoom),
+    overall: run.overall.value,
+    classSizes: run.info.value?.class_sizes ?? [],
+    measure: data.shown?.correlation.settings.measure ?? stage.store.v.distance,
+    nameOf: (cls: number) => data.nameOf(cls),
+    layerName: (layer: number) => data.layerName(layer),
+  };
+  return readingOf(readable, stage.hover);
 }
 
 export function readingOf(from: Readable, hover: CubeHover | null): Reading {

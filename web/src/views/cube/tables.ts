@@ -1,5 +1,5 @@
 import type { CorrelationIndex } from '../../kernel/correlation.ts';
-import { csvLine } from '../../kernel/format.ts';
+import { csvLine } from '../../kernel/csv.ts';
 import { encodeId } from '../../kernel/view_state.ts';
 
 /**

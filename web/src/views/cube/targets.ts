@@ -15,7 +15,7 @@ const NOTHING: Target = { minis: [], classes: [], iterations: [] };
  */
 export function targetOf(stage: Pick<CubeStage, 'model' | 'run'>, hover: CubeHover): Target | null {
   const { place, set, cls, dump, isHit } = hover;
-  const id = set === null ? undefined : stage.model?.grid.setId[set];
+  const id = set === null ? undefined : stage.model?.table.setId[set];
   const iteration = dump === null ? undefined : stage.run.iterations[dump];
   const iterations = iteration === undefined ? [] : [iteration];
   if (place === 'front' || place === 'right') {
@@ -47,7 +47,7 @@ function chooseLayer(stage: CubeStage, layer: number, mode: PinMode): void {
 
 function without(stage: CubeStage, layer: number): number[] {
   const held = stage.store.v.onlyLayers;
-  const all = held.length > 0 ? held : [...(stage.model?.grid.layers ?? [])];
+  const all = held.length > 0 ? held : [...(stage.model?.table.layers ?? [])];
   return all.filter((other) => other !== layer);
 }
 

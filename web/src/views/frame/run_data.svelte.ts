@@ -1,4 +1,4 @@
-import { recordedDumps } from '../../kernel/predictions.ts';
+import { recordedDumps } from '../../kernel/axis.ts';
 import { Part } from '../../part.svelte.ts';
 import type { DataSource, LiveWord, Overall, RunInfo } from '../../source.ts';
 

@@ -1,4 +1,5 @@
-import { countText, csvLine } from '../../kernel/format.ts';
+import { csvLine } from '../../kernel/csv.ts';
+import { countText } from '../../kernel/format.ts';
 import { measureText } from '../../kernel/measures.ts';
 import type { Surface } from '../../marks/surface.ts';
 import { selectedDumps, type Sheet } from '../frame/export.ts';

@@ -1,5 +1,4 @@
 import { SvelteMap } from 'svelte/reactivity';
-import { FILTER_DISTANCES } from '../../kernel/measures.ts';
 import { networkOf, type Network } from '../../kernel/network.ts';
 import type { View } from '../../kernel/view_state.ts';
 import { DetailedPart, type Look } from '../../detailed.svelte.ts';
@@ -72,11 +71,10 @@ export class LayersData implements Follower {
     this.#askFilter(view);
     if (view.top === 0) this.topCounts.clear();
     else {
-      const { top, filterStat } = view;
-      const measure = distanceOf(filterStat);
+      const { top, distance } = view;
       this.topCounts.load(
-        `${top} ${measure}`,
-        (_, asking) => source.topCounts(id, top, measure, asking),
+        `${top} ${distance}`,
+        (_, asking) => source.topCounts(id, top, distance, asking),
         'keep',
       );
     }
@@ -85,12 +83,12 @@ export class LayersData implements Follower {
   /** The most changed filters and the pictures of the first convolution at one dump. */
   askAt(view: View, iteration: number, wantsKernels: boolean): void {
     const { source, id } = this.run;
-    const measure = distanceOf(view.filterStat);
-    if (view.top === 0) this.topFilters.clear();
+    const { top, distance } = view;
+    if (top === 0) this.topFilters.clear();
     else {
       this.topFilters.load(
-        `${iteration} ${view.top} ${measure}`,
-        (_, asking) => source.topFilters(id, iteration, view.top, measure, asking),
+        `${iteration} ${top} ${distance}`,
+        (_, asking) => source.topFilters(id, iteration, top, distance, asking),
         'keep',
       );
     }
@@ -216,11 +214,4 @@ export class LayersData implements Follower {
   get stale(): boolean {
     return this.stats.whole.busy && this.stats.whole.value !== null;
   }
-}
-
-const DISTANCES: ReadonlySet<string> = new Set(FILTER_DISTANCES);
-
-/** Filters are ranked by the shown measure where it says how far they moved, else by their change. */
-export function distanceOf(measure: string): string {
-  return DISTANCES.has(measure) ? measure : 'change';
 }

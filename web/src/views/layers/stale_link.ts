@@ -31,8 +31,9 @@ export function missingFromNetwork(
   for (const [key, known] of [
     ['stat', network.nodeMeasures],
     ['filterStat', network.filterMeasures],
+    ['distance', network.filterMeasures],
   ] as const) {
-    if (known.includes(view[key])) continue;
+    if (known.includes(view[key]) || view[key] === DEFAULTS[key]) continue;
     words.push(`This run has no measure “${view[key]}”.`);
     change[key] = DEFAULTS[key];
   }

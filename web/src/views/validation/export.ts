@@ -1,4 +1,5 @@
-import { countText, csvLine, endOf } from '../../kernel/format.ts';
+import { csvLine } from '../../kernel/csv.ts';
+import { countText, endOf } from '../../kernel/format.ts';
 import { shareOf } from '../../kernel/colour.ts';
 import { drawLegendLine } from '../../marks/legend.ts';
 import type { Surface } from '../../marks/surface.ts';

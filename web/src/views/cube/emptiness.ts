@@ -1,25 +1,11 @@
-import { lowerThreshold, stricterThreshold, type AnomalyCounts } from '../../kernel/anomaly_counts.ts';
+import { lowerThreshold } from '../../kernel/anomaly_counts.ts';
 import { countText, valueText } from '../../kernel/format.ts';
 import type { View } from '../../kernel/view_state.ts';
-import type { Correlation } from '../../source.ts';
 import { whyNoAnomalies, type Suggestion } from '../frame/no_anomalies.ts';
+import type { Told } from './limits.ts';
 
-/**
- * What should be said of an answer besides its picture? Where it is empty, why and what would show something; where it
- * holds so little that nothing can be compared, or so much that nothing can be told apart, what would help.
- */
-export interface Told {
-  readonly view: View;
-  readonly found: Correlation;
-  readonly counts: AnomalyCounts | null;
-  /** Classes of the run. */
-  readonly classes: number;
-  nameOf(cls: number): string;
-}
+/** What is said of an answer that is empty, or holds so little that nothing can be compared: why, and what would help. */
 
-/** Of more anomaly iterations than these a threshold that shows fewer is worth a word. */
-const MANY_COLUMNS = 500;
-const FEW_COLUMNS = 300;
 /** A lower threshold is worth a word where it shows so many. */
 const WORTHWHILE = 10;
 
@@ -112,19 +98,5 @@ export function advice({ view, found, counts }: Told): Suggestion | null {
     text: 'Only one class has anomaly iterations, so mini-sets cannot be told apart by their classes: nothing is beyond chance.',
     label: lower ? `Score ≥ ${lower.percent} % shows ${lower.count} anomalies` : null,
     change: lower ? { th: lower.percent } : {},
-  };
-}
-
-/** Not all of it fits the screen, as `texts` say: a higher threshold that would show less. */
-export function tooMuch({ view, found, counts }: Told, texts: readonly string[]): Suggestion | null {
-  if (texts.length === 0) return null;
-  const stricter =
-    counts && found.columnDump.length > MANY_COLUMNS
-      ? stricterThreshold(counts, view.win, view.th, FEW_COLUMNS)
-      : null;
-  return {
-    text: texts.join(' '),
-    label: stricter ? `Score ≥ ${stricter.percent} % shows ${stricter.count} anomalies` : null,
-    change: stricter ? { th: stricter.percent } : {},
   };
 }
