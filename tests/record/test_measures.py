@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from deeptracker.record import histograms, measures
+from deeptracker.record import histograms, measures, on_device, on_host, one_pass
 from deeptracker.record.measures import Measured, Measurer
 from deeptracker.record.network import weighted_layers
 from deeptracker.schema import MEASURES, STEP_MEASURES
@@ -27,6 +27,13 @@ MODULES: dict[str, Any] = {
     "embedding": lambda: nn.Embedding(7, 4),
     "channels last": lambda: nn.Conv2d(3, 7, 3).to(memory_format=torch.channels_last),
 }
+
+
+@pytest.fixture(autouse=True, params=["one pass", "torch"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Everything here holds for both ways to measure on the host, and the second is that of other devices."""
+    monkeypatch.setattr(measures, "HAS_COMPILER", request.param == "one pass")
+    return request.param
 
 
 def filters_of(module: nn.Module, values: torch.Tensor) -> list[np.ndarray]:
@@ -115,7 +122,9 @@ def test_every_kind_of_layer_is_measured_filter_by_filter(kind: str) -> None:
 
 
 def test_a_layer_of_several_blocks_is_measured_as_one_of_a_single_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measures, "BLOCK_WEIGHTS", 50)
+    monkeypatch.setattr(on_device, "BLOCK_WEIGHTS", 50)
+    monkeypatch.setattr(on_host, "THREAD_WEIGHTS", 50)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     module = nn.Conv2d(3, 7, 3)
     module.weight.grad = torch.randn_like(module.weight)
     found, expected = measure_two_dumps(module)
@@ -307,6 +316,7 @@ def test_a_failed_measurement_leaves_the_next_dump_without_change(monkeypatch: p
     measurer.before_step()
     with monkeypatch.context() as patch:
         patch.setattr(histograms, "count", lambda values: 1 / 0)
+        patch.setattr(one_pass, "weights", lambda *values: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             measurer.after_step()
     measurer.before_step()

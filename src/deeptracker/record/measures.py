@@ -1,12 +1,10 @@
 """What does the recorder measure of every filter at a dump, and how cheaply?
 
-1. Before a due optimizer step: weights are copied, gradients measured as the optimizer will see them.
-2. After it: each layer is walked in blocks of filters that fit the processor's cache, and all measures of a block are
-   taken while it is there, so that each array comes from memory once. On an accelerator a layer is one block.
-3. Sums and norms are accumulated in float64 (float32 on Apple's GPUs, which have no other), whatever the model's dtype:
-   squares of weights and gradients as small as 1e-30 are met in dying filters, and would be 0 in float32.
-4. ‖w‖² = Σ(w - m)² + 2m Σ(w - m) + n m² and <w, p> = (‖w‖² + ‖p‖² - ‖w - p‖²) / 2 save two passes.
-5. Results stay on the device until all are there: one transfer.
+1. Before a due optimizer step: weights are copied, gradients measured as the optimizer will see them. After it: weights
+   are measured, and compared with those copied and with those of the dump before.
+2. Layers in the host's memory are measured by threads, in one pass over the weights (`on_host.py`, `one_pass.py`);
+   others where they are, with torch's operations (`on_device.py`). These are also for a host without numba.
+3. Sums and norms are accumulated in float64 wherever there is one, whatever the model's dtype.
 
 Definitions: docs/format.md. Undefined (no dump before, zero norm, no gradient) is NaN. A sparse gradient is measured as
 the dense one that it stands for.
@@ -14,10 +12,10 @@ the dense one that it stands for.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +23,15 @@ import torch
 
 from deeptracker.record import histograms
 from deeptracker.record.network import WeightedLayer
-from deeptracker.schema import HISTOGRAM_BINS, MEASURES
+from deeptracker.record.on_device import DeviceMeasurer
+from deeptracker.schema import MEASURES
 from deeptracker.store.log import Histograms
 
-BLOCK_WEIGHTS = 1 << 18
+if TYPE_CHECKING:
+    from deeptracker.record.on_host import HostMeasurer
 
-_ROW = {name: row for row, name in enumerate(MEASURES)}
+HAS_COMPILER = find_spec("numba") is not None
+
 _WEIGHT, _GRADIENT = 0, 1
 
 
@@ -47,227 +48,77 @@ class Measurer:
 
     def __init__(self, layers: Sequence[WeightedLayer]) -> None:
         self._layers = layers
-        self._before: list[torch.Tensor] | None = None
-        self._previous: list[_Previous] | None = None
-        self._out: list[torch.Tensor] = []
-        self._counts: list[torch.Tensor] = []
+        self._places: list[int] = []
+        self._devices: list[torch.device] = []
+        self._measurers: list[HostMeasurer | DeviceMeasurer] = []
         self._begin()
 
     @torch.no_grad()
     def remember(self) -> None:
         """Take the weights as those of the dump before, without measuring."""
-        self._previous = [_Previous.of(layer) for layer in self._layers]
+        for measurer in self._measurers:
+            measurer.remember()
 
     @torch.no_grad()
     def before_step(self) -> None:
         """Copy the weights, for `update_ratio`."""
         self._begin()
-        self._before = [_copied_rows(layer) for layer in self._layers]
+        for measurer in self._measurers:
+            measurer.before_step()
 
     @torch.no_grad()
     def gradients(self, *, scale: torch.Tensor | None = None) -> None:
         """Measure the gradients as they are now, divided by `scale` where the optimizer will do so itself."""
-        for index, layer in enumerate(self._layers):
-            gradient = layer.weight.grad
-            if gradient is None:
-                continue
-            rows = layer.rows(gradient.to_dense() if gradient.is_sparse else gradient)
-            with _without_autocast(rows):
-                for part in _blocks(rows):
-                    block = _as_float(rows[part])
-                    block = block if scale is None else block / scale.to(block.device)
-                    _measure_gradient(block, self._out[index][:, part])
-                    self._counts[index][_GRADIENT] += histograms.count(block)
+        for measurer in self._measurers:
+            measurer.gradients(scale)
 
     @torch.no_grad()
     def after_step(self) -> Measured:
         """Measure the weights, and return the whole dump. If this fails the next dump has no `change`."""
-        before, previous, self._before, self._previous = self._before, self._previous, None, None
-        now = [] if previous is None else previous
-        for index, layer in enumerate(self._layers):
-            rows = layer.rows(layer.weight.detach())
-            if previous is None:
-                now.append(_Previous.empty(rows))
-            with _without_autocast(rows):
-                for part in _blocks(rows):
-                    block, out = _as_float(rows[part]), self._out[index][:, part]
-                    sizes = _measure_weights(block, out)
-                    if before is not None:
-                        _measure_update(block, _as_float(before[index][part]), out)
-                    _compare(block, sizes, now[index], part, out, known=previous is not None)
-                    now[index].rows[part] = rows[part]
-                    self._counts[index][_WEIGHT] += histograms.count(block)
-        self._previous = now
+        for measurer in self._measurers:
+            measurer.weights()
         return self._collect()
 
     def weights(self) -> Measured:
         """Measure the weights where there is no step: gradients and `update_ratio` are unknown."""
         self._begin()
-        self._before = None
+        for measurer in self._measurers:
+            measurer.forget_step()
         return self.after_step()
 
     def _begin(self) -> None:
-        if [counts.device for counts in self._counts] != [x.weight.device for x in self._layers]:
-            self._out = [_on_device_of(x, (len(MEASURES), x.layer.filters), torch.float32) for x in self._layers]
-            self._counts = [_on_device_of(x, (2, HISTOGRAM_BINS), torch.int64) for x in self._layers]
-        for out, counts in zip(self._out, self._counts, strict=True):
-            out.fill_(math.nan)[_ROW["nonfinite"]] = 0
-            counts.zero_()
+        """Nothing is known of this dump. A model that has moved to another device is not compared with before."""
+        devices = [layer.weight.device for layer in self._layers]
+        if devices != self._devices:
+            self._devices, self._places, self._measurers = devices, [], []
+            for device in dict.fromkeys(devices):
+                places = [place for place, other in enumerate(devices) if other == device]
+                self._places += places
+                self._measurers.append(_measurer([self._layers[place] for place in places]))
+        for measurer in self._measurers:
+            measurer.clear()
 
     def _collect(self) -> Measured:
-        table = torch.cat([out.to(self._out[0].device) for out in self._out], 1).cpu().numpy()
-        on_host = all(x.device.type == "cpu" for x in self._counts)  # then a copy would be in vain, of many MB
-        counts = self._counts if on_host else torch.stack([x.to(self._counts[0].device) for x in self._counts]).cpu()
-        weights = [histograms.filled_bins(of_layer[_WEIGHT].numpy()) for of_layer in counts]
-        gradients = [histograms.filled_bins(of_layer[_GRADIENT].numpy()) for of_layer in counts]
+        results = [result for measurer in self._measurers for result in measurer.results()]
+        in_order = [results[place] for place in np.argsort(self._places)]
+        table = np.concatenate([table for table, _ in in_order], axis=1)
+        weights = [histograms.filled_bins(counts[_WEIGHT]) for _, counts in in_order]
+        gradients = [histograms.filled_bins(counts[_GRADIENT]) for _, counts in in_order]
         found = Histograms(
             weight_bins=[bins for bins, _ in weights],
             weight_counts=[filled for _, filled in weights],
             grad_bins=[bins for bins, _ in gradients],
             grad_counts=[filled for _, filled in gradients],
         )
-        return Measured({name: table[row] for name, row in _ROW.items()}, found)
+        return Measured(dict(zip(MEASURES, table, strict=True)), found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sizes:
-    """How large each row is: Σ |w| and ‖w‖."""
-
-    l1: torch.Tensor
-    l2: torch.Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class _Previous:
-    """A layer's weights at the dump before, as rows, and how large they were."""
-
-    rows: torch.Tensor
-    sizes: _Sizes
-
-    @classmethod
-    def empty(cls, rows: torch.Tensor) -> _Previous:
-        return cls(torch.empty(rows.shape, dtype=rows.dtype, device=rows.device), _unknown_sizes(rows))
-
-    @classmethod
-    def of(cls, layer: WeightedLayer) -> _Previous:
-        rows = _copied_rows(layer)
-        previous = cls(rows, _unknown_sizes(rows))
-        for part in _blocks(rows):
-            block = _as_float(rows[part])
-            previous.keep(part, _Sizes(_total(block.abs()), _norm(block)))
-        return previous
-
-    def keep(self, part: slice, sizes: _Sizes) -> None:
-        self.sizes.l1[part], self.sizes.l2[part] = sizes.l1, sizes.l2
-
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """Sum, mean, standard deviation and norm of each row, and how many values in it are not finite."""
-
-    total: torch.Tensor
-    mean: torch.Tensor
-    sd: torch.Tensor
-    norm: torch.Tensor
-    nonfinite: torch.Tensor | float
-
-    @classmethod
-    def of(cls, block: torch.Tensor) -> _Spread:
-        n = block.shape[1]
-        total = _total(block)
-        mean = total / n
-        centre = mean.to(block.dtype)
-        squares = _norm(block - centre[:, None]).square()
-        off = mean - centre  # what rounding the mean to the weights' dtype has taken away
-        sd = (squares / n - off.square()).clamp_min(0).sqrt()
-        norm = (squares + n * centre.to(mean.dtype) * (2 * off + centre)).clamp_min(0).sqrt()
-        if block.device.type == "cpu" and bool(torch.isfinite(squares).all()):
-            return cls(total, mean, sd, norm, 0.0)
-        # With infinities the identity gives NaN for a norm that is infinite; elsewhere, asking would wait for the GPU.
-        return cls(total, mean, sd, _norm(block), (~torch.isfinite(block)).sum(1))
-
-
-def _measure_gradient(block: torch.Tensor, out: torch.Tensor) -> None:
-    spread = _Spread.of(block)
-    _store(out, grad_mean=spread.mean, grad_sd=spread.sd, grad_l2=spread.norm, grad_max=block.amax(1))
-    out[_ROW["nonfinite"]] += spread.nonfinite
-
-
-def _measure_weights(block: torch.Tensor, out: torch.Tensor) -> _Sizes:
-    spread = _Spread.of(block)
-    sizes = _Sizes(_total(block.abs()), spread.norm)
-    _store(out, sum=spread.total, mean=spread.mean, sd=spread.sd, l1=sizes.l1, l2=sizes.l2)
-    _store(out, min=block.amin(1), max=block.amax(1))
-    out[_ROW["nonfinite"]] += spread.nonfinite
-    return sizes
-
-
-def _measure_update(block: torch.Tensor, before: torch.Tensor, out: torch.Tensor) -> None:
-    _store(out, update_ratio=_ratio(_norm(block - before), _norm(before)))
-
-
-def _compare(
-    block: torch.Tensor, sizes: _Sizes, previous: _Previous, part: slice, out: torch.Tensor, *, known: bool
-) -> None:
-    if known:
-        norm, norm_before, l1_before = sizes.l2, previous.sizes.l2[part], previous.sizes.l1[part]
-        difference = block - _as_float(previous.rows[part])
-        moved = _norm(difference)
-        # Divided before multiplied: squares of the norms of dying filters would leave the range.
-        change = _ratio(moved, norm_before)
-        cosine = (_ratio(norm, norm_before) + _ratio(norm_before, norm) - change * _ratio(moved, norm)) / 2
-        _store(out, cosine=cosine.clamp(-1, 1), change=change, euclidean=moved)
-        _store(out, change_l1=_ratio(_total(difference.abs_()), l1_before))
-    previous.keep(part, sizes)
-
-
-def _store(out: torch.Tensor, **measures: torch.Tensor) -> None:
-    for name, values in measures.items():
-        out[_ROW[name]] = values
-
-
-def _ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
-    return torch.where(denominator > 0, numerator / denominator, math.nan)
-
-
-def _total(block: torch.Tensor) -> torch.Tensor:
-    return block.sum(1, dtype=_precise(block))
-
-
-def _norm(block: torch.Tensor) -> torch.Tensor:
-    norm: torch.Tensor = torch.linalg.vector_norm(block, dim=1, dtype=_precise(block))
-    return norm
-
-
-def _precise(tensor: torch.Tensor) -> torch.dtype:
-    return torch.float32 if tensor.device.type == "mps" else torch.float64
-
-
-def _as_float(block: torch.Tensor) -> torch.Tensor:
-    return block if block.dtype in (torch.float32, torch.float64) else block.float()
-
-
-def _blocks(rows: torch.Tensor) -> Iterator[slice]:
-    filters, fan_in = rows.shape
-    size = max(1, BLOCK_WEIGHTS // fan_in) if rows.device.type == "cpu" else filters
-    for first in range(0, filters, size):
-        yield slice(first, first + size)
-
-
-def _copied_rows(layer: WeightedLayer) -> torch.Tensor:
-    weight = layer.weight.detach()
-    rows = layer.rows(weight)
-    return rows.clone() if rows.data_ptr() == weight.data_ptr() else rows
-
-
-def _unknown_sizes(rows: torch.Tensor) -> _Sizes:
-    nan = torch.full((2, len(rows)), math.nan, dtype=_precise(rows), device=rows.device)
-    return _Sizes(nan[0], nan[1])
-
-
-def _on_device_of(layer: WeightedLayer, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    return torch.zeros(shape, dtype=dtype, device=layer.weight.device)
-
-
-def _without_autocast(rows: torch.Tensor) -> Any:
-    return torch.autocast(rows.device.type, enabled=False)
+def _measurer(layers: Sequence[WeightedLayer]) -> HostMeasurer | DeviceMeasurer:
+    """For layers of one device."""
+    if layers[0].weight.device.type == "cpu" and HAS_COMPILER:
+        try:
+            from deeptracker.record.on_host import HostMeasurer
+        except ImportError:  # a numba that does not know this numpy
+            return DeviceMeasurer(layers)
+        return HostMeasurer(layers)
+    return DeviceMeasurer(layers)

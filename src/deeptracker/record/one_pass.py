@@ -1,0 +1,204 @@
+"""How are all measures of filters taken while their weights are in the processor's cache, on the host?
+
+1. Arrays in, arrays out: `weights` and `gradients` measure some rows of a layer, a filter a row. They are compiled by
+   numba, each for itself, hold no lock of Python's, and call nothing of torch: several threads work on several rows.
+2. A filter's weights come from memory once, with those before the step and those at the dump before: sums, distances,
+   extremes and bins of the histogram are taken one after the other while they are in the cache.
+3. Sums are float64, of differences from the filter's first value: so the deviation is not lost in a large mean, and is
+   exactly 0 for a filter of equal values. Their order is left to the processor's vectors.
+4. Extremes of float32 are found in their bits, whose order as integers is that of the values once those of negative
+   ones are turned: NaN, which has no order, need not be thought of, and vectors are filled.
+5. A filter with a value that is not finite is met by its sum of squares, and measured again, slowly and literally.
+
+Definitions: docs/format.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from deeptracker.schema import HISTOGRAM_DROPPED_BITS, MEASURES
+
+Rows = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+"""(filters, fan in), contiguous."""
+
+Bits = npt.NDArray[np.int32]
+"""Of the same as float32: `bits_of(rows)`."""
+
+Table = npt.NDArray[np.float32]
+"""(measures, filters) of a layer, in the order of MEASURES; `nonfinite` is added to what is there."""
+
+Counts = npt.NDArray[np.int64]
+"""(bins,) of a layer."""
+
+Spread = tuple[float, float, float, float, float, Any, Any, int]
+"""Sum, mean, deviation, l1, l2, least, largest, and how many are not finite."""
+
+_REORDERED = {"reassoc", "contract", "nsz", "arcp"}  # NaN and infinities stay what they are
+
+_SUM, _MEAN, _SD, _MIN, _MAX, _L1, _L2 = (MEASURES.index(x) for x in ("sum", "mean", "sd", "min", "max", "l1", "l2"))
+_GRAD_MEAN, _GRAD_SD, _GRAD_L2, _GRAD_MAX = (MEASURES.index(f"grad_{x}") for x in ("mean", "sd", "l2", "max"))
+_COSINE, _CHANGE, _CHANGE_L1 = (MEASURES.index(x) for x in ("cosine", "change", "change_l1"))
+_EUCLIDEAN, _UPDATE_RATIO = MEASURES.index("euclidean"), MEASURES.index("update_ratio")
+_NONFINITE = MEASURES.index("nonfinite")
+
+
+def _compiled(**options: Any) -> Callable[[Any], Any]:
+    """Compile without Python's lock, and keep the result where there is a place for it."""
+
+    def compiled(function: Any) -> Any:
+        try:
+            return njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # neither the package's folder nor the user's cache can be written
+            return njit(nogil=True, **options)(function)
+
+    return compiled
+
+
+def bits_of(rows: Rows) -> Bits:
+    """What the measures take beside the rows."""
+    return rows.astype(np.float32, copy=False).view(np.int32)
+
+
+@_compiled()
+def gradients(rows: Rows, bits: Bits, first: int, out: Table, counts: Counts) -> None:
+    """Measure gradients of the filters from `first` on, and add the bins that they are in."""
+    for row in range(len(rows)):
+        filter = first + row
+        _, mean, sd, _, norm, _, highest, nonfinite = _spread(rows[row], bits[row])
+        out[_GRAD_MEAN, filter], out[_GRAD_SD, filter] = mean, sd
+        out[_GRAD_L2, filter], out[_GRAD_MAX, filter] = norm, highest
+        out[_NONFINITE, filter] += nonfinite
+        _count(bits[row], counts)
+
+
+@_compiled()
+def weights(
+    rows: Rows, bits: Bits, before: Rows, previous: Rows, knows_previous: bool, first: int, out: Table, counts: Counts
+) -> None:
+    """Measure weights of the filters from `first` on, and add the bins that they are in.
+
+    `before` are those before the optimizer's step, without rows where there was none. `previous` are those at the dump
+    before, if it `knows_previous`, and become those of this one.
+    """
+    for row in range(len(rows)):
+        filter, values = first + row, rows[row]
+        total, mean, sd, l1, norm, lowest, highest, nonfinite = _spread(values, bits[row])
+        out[_SUM, filter], out[_MEAN, filter], out[_SD, filter] = total, mean, sd
+        out[_L1, filter], out[_L2, filter] = l1, norm
+        out[_MIN, filter], out[_MAX, filter] = lowest, highest
+        out[_NONFINITE, filter] += nonfinite
+        if len(before):
+            moved, _, _, norm_before, _ = _distances(values, before[row])
+            out[_UPDATE_RATIO, filter] = _ratio(moved, norm_before)
+        if knows_previous:
+            moved, moved_l1, product, norm_before, l1_before = _distances(values, previous[row])
+            out[_EUCLIDEAN, filter] = moved
+            out[_CHANGE, filter] = _ratio(moved, norm_before)
+            out[_CHANGE_L1, filter] = _ratio(moved_l1, l1_before)
+            # Divided twice: the product of the norms of dying filters would leave the range.
+            out[_COSINE, filter] = _between(_ratio(_ratio(product, norm), norm_before))
+        _count(bits[row], counts)
+        previous[row] = values
+
+
+@_compiled()
+def _spread(values: Any, bits: Bits) -> Spread:
+    n, pivot = values.size, np.float64(values[0])
+    off, squares, l1 = _sums(values, pivot)
+    if not math.isfinite(squares):
+        literal: Spread = _literal_spread(values)
+        return literal
+    variance = max(0.0, (squares - off * off / n) / n)
+    norm = math.sqrt(max(0.0, squares + pivot * (2 * off + n * pivot)))
+    lowest, highest = _extremes(bits)
+    return off + n * pivot, pivot + off / n, math.sqrt(variance), l1, norm, lowest, highest, 0
+
+
+@_compiled(fastmath=_REORDERED)
+def _sums(values: Any, pivot: float) -> tuple[float, float, float]:
+    """Sums of the differences from the pivot, of their squares, and of absolute values."""
+    off = squares = l1 = 0.0
+    for i in range(values.size):
+        value = np.float64(values[i])
+        difference = value - pivot
+        off += difference
+        squares += difference * difference
+        l1 += abs(value)
+    return off, squares, l1
+
+
+@_compiled()
+def _literal_spread(values: Any) -> Spread:
+    """The same of a filter with NaN or infinities in it, or whose squares leave the range."""
+    total = squares = l1 = 0.0
+    lowest, highest, nonfinite = np.inf, -np.inf, 0
+    for i in range(values.size):
+        value = np.float64(values[i])
+        nonfinite += not math.isfinite(value)
+        total += value
+        squares += value * value
+        l1 += abs(value)
+        lowest = value if value < lowest or math.isnan(value) else lowest  # once NaN, nothing is below it
+        highest = value if value > highest or math.isnan(value) else highest
+    mean, variance = total / values.size, 0.0
+    for i in range(values.size):
+        variance += (np.float64(values[i]) - mean) ** 2 / values.size
+    return total, mean, math.sqrt(variance), l1, math.sqrt(squares), lowest, highest, nonfinite
+
+
+@_compiled(fastmath=_REORDERED)
+def _distances(values: Any, others: Any) -> tuple[float, float, float, float, float]:
+    """Euclidean and l1 distance, inner product, and l2 and l1 of the others."""
+    squares = distance = product = others_squares = others_l1 = 0.0
+    for i in range(values.size):
+        value, other = np.float64(values[i]), np.float64(others[i])
+        difference = value - other
+        squares += difference * difference
+        distance += abs(difference)
+        product += value * other
+        others_squares += other * other
+        others_l1 += abs(other)
+    return math.sqrt(squares), distance, product, math.sqrt(others_squares), others_l1
+
+
+@_compiled()
+def _extremes(bits: Bits) -> tuple[np.float32, np.float32]:
+    """Least and largest of finite values."""
+    lowest = highest = _ordered(bits[0])
+    for i in range(bits.size):
+        order = _ordered(bits[i])
+        lowest = min(lowest, order)
+        highest = max(highest, order)
+    lowest, highest = _ordered(lowest), _ordered(highest)
+    return np.int32(lowest).view(np.float32), np.int32(highest).view(np.float32)
+
+
+@_compiled()
+def _ordered(bits: np.int32) -> np.int32:
+    """Turns all but the sign where it is set: bits to what is ordered as the values are, and back."""
+    return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+
+
+@_compiled()
+def _count(bits: Bits, counts: Counts) -> None:
+    """Add each value's bin: the upper bits of the float32 (decision 0002)."""
+    for i in range(bits.size):
+        counts[np.uint32(bits[i]) >> np.uint32(HISTOGRAM_DROPPED_BITS)] += 1
+
+
+@_compiled()
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else math.nan
+
+
+@_compiled()
+def _between(cosine: float) -> float:
+    """Within [-1, 1], which rounding may leave; NaN stays."""
+    return min(1.0, max(-1.0, cosine)) if not math.isnan(cosine) else cosine
