@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deeptracker.record.measures import Measured
+import numpy as np
+import numpy.typing as npt
+
 from deeptracker.schema import Kernels, Predictions
 from deeptracker.store.listing import KINDS
-from deeptracker.store.log import LogWriter
+from deeptracker.store.log import Histograms, LogWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One dump's measures, float32 (filters,) by name, and its histograms."""
+
+    measures: dict[str, npt.NDArray[np.float32]]
+    histograms: Histograms
 
 
 @dataclass(frozen=True, slots=True)

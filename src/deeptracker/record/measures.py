@@ -19,11 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from deeptracker.record import histograms
+from deeptracker.record.dump import Measured
 from deeptracker.record.network import WeightedLayer
 from deeptracker.schema import HISTOGRAM_BINS, MEASURES
 from deeptracker.store.log import Histograms
@@ -32,14 +31,6 @@ BLOCK_WEIGHTS = 1 << 18
 
 _ROW = {name: row for row, name in enumerate(MEASURES)}
 _WEIGHT, _GRADIENT = 0, 1
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One dump's measures, float32 (filters,) by name, and its histograms."""
-
-    measures: dict[str, npt.NDArray[np.float32]]
-    histograms: Histograms
 
 
 class Measurer:
