@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -116,7 +115,7 @@ class ArrayRecorder:
         if not self._recording.is_here:
             return
         with self._recording.guard("scalars", iteration):
-            self._advance(iteration)
+            self._recording.advance(iteration)
             if iteration >= self._first_row:
                 self._recording.scalars.add(self.iteration, scalars)
             if self._recording.scalars.are_due():
@@ -143,7 +142,7 @@ class ArrayRecorder:
             return
         is_next = False
         with recording.guard("dump", iteration):
-            self._advance(iteration)
+            recording.advance(iteration)
             if iteration <= self._dumped:
                 raise ValueError(f"dumps must be of ascending iterations. Got {iteration} after {self._dumped}.")
             self._dumped, is_next = iteration, True
@@ -195,9 +194,3 @@ class ArrayRecorder:
             self.close()
         else:
             self._recording.close("failed", f"{type(error).__name__}: {error}".rstrip(": "), 0)
-
-    def _advance(self, iteration: int) -> None:
-        number = operator.index(iteration)
-        if number < self._recording.iteration:
-            raise ValueError(f"iterations must not descend. Got {number} after {self._recording.iteration}.")
-        self._recording.iteration = number

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 import weakref
 from collections.abc import Iterator
@@ -64,14 +65,21 @@ class Recording:
         """An error inside becomes a loss; the time it takes is counted as `seconds` ("measure", "validate")."""
         start = time.perf_counter()
         try:
-            if self.is_closed:
-                raise ValueError("a recorder must be open to record. It has been closed.")
             yield
         except Exception as error:
             self.lose(what, iteration, error)
         finally:
             if seconds is not None:
                 self._seconds[seconds] += time.perf_counter() - start
+
+    def advance(self, iteration: int) -> None:
+        """Something is to be recorded of this iteration; ValueError for an earlier one, or after the end."""
+        if self.is_closed:
+            raise ValueError("a recorder must be open to record. It has been closed.")
+        number = operator.index(iteration)
+        if number < self.iteration:
+            raise ValueError(f"iterations must not descend. Got {number} after {self.iteration}.")
+        self.iteration = number
 
     def lose(self, what: str, iteration: int, error: Exception) -> None:
         """Tell of something that could not be recorded."""
