@@ -197,6 +197,38 @@ def test_what_comes_after_the_end_is_refused(tmp_path: Path) -> None:
     assert read(tmp_path / "run").dumps == ()
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_parameters_of_flax_are_layers_by_their_flattened_names(tmp_path: Path) -> None:
+    flax = pytest.importorskip("flax", reason="flax is not installed")
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    from flax import linen
+
+    class Net(linen.Module):
+        @linen.compact
+        def __call__(self, x: Any) -> Any:
+            x = linen.relu(linen.Conv(5, (3, 3))(x))
+            return linen.Dense(4)(x.reshape(len(x), -1))
+
+    images = jax.numpy.asarray(X.permute(0, 2, 3, 1).numpy())
+    net = Net()
+    params = net.init(jax.random.key(0), images)["params"]
+    flat = flax.traverse_util.flatten_dict(params, sep=".")
+    kernels = {name: value for name, value in flat.items() if name.endswith("kernel")}
+    with ArrayRecorder(tmp_path / "run", kernels, layout="...io", validation=(images, Y), strict=True) as recorder:
+        recorder.log_dump(0, kernels, predictions=net.apply({"params": params}, images))
+    reader = read(tmp_path / "run")
+    assert reader.network is not None
+    assert {layer.name: layer.shape for layer in reader.network.layers} == {
+        "Conv_0.kernel": (5, 3, 3, 3),
+        "Dense_0.kernel": (4, 320),
+    }
+    found = reader.kernels(reader.dumps[0])
+    assert found is not None
+    np.testing.assert_array_equal(found.values, np.asarray(params["Conv_0"]["kernel"]).transpose(3, 2, 0, 1))
+    assert Pictures(Blobs(tmp_path / "run")).get(0)
+
+
 def test_strict_raises(tmp_path: Path) -> None:
     with (
         ArrayRecorder(tmp_path / "run", {"a": (4, 3)}, strict=True) as recorder,

@@ -27,6 +27,7 @@ from tests.record.trainers import (
     left_behind,
     network,
     seed,
+    slow_disk,
 )  # fmt: skip
 
 with warnings.catch_warnings():
@@ -189,6 +190,13 @@ def test_steps_that_a_scaler_skips_are_not_counted_and_gradients_are_unscaled(tm
     found = [np.linalg.norm(reader.filters(dump)["grad_l2"][:6].astype(np.float64)) for dump in reader.dumps[1:]]
     np.testing.assert_allclose(found, norms, rtol=1e-5)
 
+    done = len(norms)
+    fit.save_checkpoint(tmp_path / "after.ckpt")
+    callback = deeptracker.LightningCallback(tmp_path / "run", every=1, strict=True)
+    trainer(tmp_path, callback, epochs=3).fit(Half(), *loaders(), ckpt_path=tmp_path / "after.ckpt")
+    reader = check_run(tmp_path / "run", list(range(done + 7)))
+    assert [branch.start for branch in reader.info.branches] == [0, done]
+
 
 def test_of_several_optimizers_the_chosen_one_is_counted(tmp_path: Path) -> None:
     class Two(Module):
@@ -237,6 +245,36 @@ def test_a_training_without_validation_data_is_recorded_without_predictions(tmp_
         trainer(tmp_path, callback).fit(Module(), *given)
         reader = LogReader(Blobs(tmp_path / name))
         assert [sorted(dump.paths) for dump in reader.dumps] == [["filters", "kernels", "layers"]] * 3
+
+
+def test_what_a_checkpoint_knows_is_on_disk_before_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_disk(monkeypatch)
+    seen: list[int] = []
+
+    class Look(ModelCheckpoint):
+        def _save_checkpoint(self, trainer: Any, filepath: str) -> None:
+            super()._save_checkpoint(trainer, filepath)
+            states = torch.load(filepath, weights_only=True)["callbacks"]
+            iteration = states["LightningCallback"]["iteration"]
+            assert [dump.iteration for dump in LogReader(Blobs(tmp_path / "run")).dumps] == list(range(iteration + 1))
+            seen.append(iteration)
+
+    seed()
+    callback = deeptracker.LightningCallback(tmp_path / "run", every=1, strict=True)
+    trainer(tmp_path, callback, Look(tmp_path, every_n_train_steps=4)).fit(Module(), *loaders())
+    assert seen == [4, 8, 12]
+
+
+def test_what_cannot_be_recorded_is_a_warning_at_the_users_line(tmp_path: Path) -> None:
+    seed()
+    callback = deeptracker.LightningCallback(tmp_path / "run", every=1, validation=[("an image", "a label")])
+    fit, module = trainer(tmp_path, callback), Module()
+    with pytest.warns(deeptracker.RecorderWarning, match="could not record predictions") as caught:
+        fit.fit(module, *loaders())
+    assert [warning.filename for warning in caught if warning.category is deeptracker.RecorderWarning] == [__file__]
+    reader = LogReader(Blobs(tmp_path / "run"))
+    assert len(reader.dumps) == 13
+    assert "predictions at iterations 0, 1, 2" in reader.info.lost[0]
 
 
 def test_a_development_run_is_not_recorded(tmp_path: Path) -> None:

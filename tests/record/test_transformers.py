@@ -28,6 +28,7 @@ from tests.record.trainers import (
     left_behind,
     network,
     seed,
+    slow_disk,
 )
 
 with warnings.catch_warnings():
@@ -163,7 +164,8 @@ def test_an_interrupted_and_resumed_training_gives_one_run(tmp_path: Path, dropo
     assert parts.info.state == "finished"
 
 
-def test_what_a_checkpoint_knows_is_on_disk_before_it_is(tmp_path: Path) -> None:
+def test_what_a_checkpoint_knows_is_on_disk_before_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_disk(monkeypatch)
     seen: list[int] = []
 
     class Look(transformers.TrainerCallback):
@@ -176,6 +178,21 @@ def test_what_a_checkpoint_knows_is_on_disk_before_it_is(tmp_path: Path) -> None
     recorded = deeptracker.TransformersCallback(tmp_path / "run", validation=(VAL_X, VAL_Y), every=1, strict=True)
     trainer(tmp_path, recorded, Look(), save_strategy="epoch").train()
     assert seen == [6, 12]
+
+
+def test_the_run_goes_on_at_its_own_iteration_where_the_trainer_counts_otherwise(tmp_path: Path) -> None:
+    """With a scaler the trainer counts the steps that are skipped, too."""
+    recorded = deeptracker.TransformersCallback(tmp_path / "run", every=2, strict=True)
+    trainer(tmp_path, recorded, num_train_epochs=1, save_strategy="epoch").train()
+    path = tmp_path / "checkpoints" / "checkpoint-6" / "trainer_state.json"
+    state = json.loads(path.read_text())
+    state["stateful_callbacks"]["deeptracker"]["iteration"] = 4
+    path.write_text(json.dumps(state))
+    recorded = deeptracker.TransformersCallback(tmp_path / "run", every=2, strict=True)
+    trainer(tmp_path, recorded).train(resume_from_checkpoint=True)
+    reader = LogReader(Blobs(tmp_path / "run"))
+    assert [branch.start for branch in reader.info.branches] == [0, 4]
+    assert [dump.iteration for dump in reader.dumps] == [0, 2, 4, 6, 8, 10]
 
 
 def test_a_checkpoint_that_knows_nothing_of_the_run_still_knows_its_step(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -48,6 +50,17 @@ def left_behind(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> di
         "numpy": repr(np.random.get_state()),
         "python": random.getstate(),
     }
+
+
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file takes a while, so that what nobody waits for is not there."""
+    put = Blobs.put
+
+    def put_slowly(blobs: Blobs, path: str, data: bytes) -> None:
+        time.sleep(0.05)
+        put(blobs, path, data)
+
+    monkeypatch.setattr(Blobs, "put", put_slowly)
 
 
 def check_run(run: Path, iterations: list[int], samples: int = HELD_OUT) -> LogReader:
