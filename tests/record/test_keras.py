@@ -220,9 +220,22 @@ def test_a_training_that_begins_anew_ends_the_one_before_it_as_failed(tmp_path: 
     assert (info.state, info.exception) == ("failed", "InterruptedError: training began anew")
 
 
+def test_what_cannot_be_evaluated_is_a_warning_at_the_users_line(tmp_path: Path) -> None:
+    wrong = VALIDATION[0][:, :5], VALIDATION[1]
+    model, callback = make(), deeptracker.KerasCallback(tmp_path / "run", validation=wrong, every=6)
+    with pytest.warns(deeptracker.RecorderWarning, match="could not record predictions") as caught:
+        fit(model, callback)
+    assert {warning.filename for warning in caught if warning.category is deeptracker.RecorderWarning} == {__file__}
+    reader = LogReader(Blobs(tmp_path / "run"))
+    assert [sorted(dump.paths) for dump in reader.dumps] == [["filters", "kernels", "layers"]] * 3
+    assert reader.info.lost[0].startswith("predictions at iterations 0, 6, 12")
+
+
 def test_wrong_options_are_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="every must be >= 1"):
         deeptracker.KerasCallback(tmp_path / "run", every=0)
+    with pytest.raises(TypeError, match="Got preprocess"):
+        deeptracker.KerasCallback(tmp_path / "run", preprocess=abs)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="must be arrays"):
         deeptracker.KerasCallback(tmp_path / "run", validation=[(X, Y)])  # type: ignore[arg-type]
 

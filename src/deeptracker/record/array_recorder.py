@@ -134,8 +134,8 @@ class ArrayRecorder:
 
         `gradients` and the weights just `before` the last step are shaped like weights; gradients may lack layers. What
         follows from what is not given is undefined. `predictions` are logits or probabilities (samples, classes) of
-        the validation samples, in order. Iterations must ascend. In a resumed run a dump that it shows already is not
-        written again, only compared with.
+        the validation samples, in order, or a function that gives them. Iterations must ascend. In a resumed run a dump
+        that it shows already is not written again, only compared with.
         """
         recording = self._recording
         if not recording.is_here:
@@ -162,7 +162,8 @@ class ArrayRecorder:
                 kernels = kernels_of(self._convolution, layer, self._measurer.rows(self._convolution))
         if predictions is not None:
             with recording.guard("predictions", iteration, seconds="validate"):
-                predicted, error_rate = self._evaluations.evaluate(predictions)
+                outputs = predictions() if callable(predictions) else predictions
+                predicted, error_rate = self._evaluations.evaluate(outputs)
                 if iteration >= self._first_row:
                     recording.scalars.add(iteration, {"validation_error": error_rate})
         with recording.guard("dump", iteration):

@@ -15,8 +15,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -24,15 +23,15 @@ import numpy.typing as npt
 
 from deeptracker.record.array_recorder import ArrayRecorder
 from deeptracker.record.keras_layers import layers_of
-from deeptracker.record.options import PER_EPOCH, check_options, steps_in
+from deeptracker.record.options import PER_EPOCH, ArrayOptions, check_options, completed, steps_in
 
 
 class KerasCallback(keras.callbacks.Callback):
     """Records a fit into a run.
 
     `run` is a folder or an object-store URL. `validation` is `(x, y)`, arrays; without it weights alone are recorded.
-    `every` says when a dump is due, as in `Recorder`; seven times an epoch unless given. All other options are those of
-    `ArrayRecorder`; validation data are evaluated `batch_size` samples at a time.
+    They are evaluated `batch_size` samples at a time. `every` says when a dump is due, as in `Recorder`; seven times an
+    epoch unless given. All other options are those of `ArrayRecorder`.
 
     Raises TypeError or ValueError for wrong options; what `ArrayRecorder` refuses it refuses when training begins.
     """
@@ -43,22 +42,16 @@ class KerasCallback(keras.callbacks.Callback):
         *,
         validation: tuple[Any, Any] | None = None,
         every: Any = PER_EPOCH,
-        steps_per_epoch: int | None = None,
-        name: str | None = None,
-        config: dict[str, Any] | None = None,
-        class_names: Sequence[str] | None = None,
-        normalisation: tuple[Any, Any] | None = None,
         batch_size: int = 256,
-        index: bool = True,
-        strict: bool = False,
+        **options: Unpack[ArrayOptions],
     ) -> None:
         super().__init__()
-        check_options(every, {})
+        check_options(every, options, ArrayOptions)
         if validation is not None and not (len(validation) == 2 and all(hasattr(x, "shape") for x in validation)):
             raise TypeError("validation must be arrays (x, y). Got something else. Gather its batches into two arrays.")
-        self._run, self._validation, self._every, self._steps_per_epoch = run, validation, every, steps_per_epoch
-        self._name, self._config, self._class_names, self._normalisation = name, config, class_names, normalisation
-        self._batch_size, self._index, self._strict = batch_size, index, strict
+        self._run, self._validation, self._every, self._options = run, validation, every, options
+        self._batch_size = batch_size
+        self._weights: dict[str, Any] = {}
         self._before: dict[str, Any] | None = None
         self._batches = self._start = self._first = 0
         self.recorder: ArrayRecorder | None = None
@@ -82,14 +75,8 @@ class KerasCallback(keras.callbacks.Callback):
             kinds={name: kind for name, (_, _, kind) in found.items() if kind is not None},
             validation=self._validation,
             every=self._every,
-            steps_per_epoch=self._steps_per_epoch or steps_in(self.params.get("steps"), self._accumulated),
-            name=self._name,
-            config=self._config,
-            class_names=self._class_names,
-            normalisation=self._normalisation,
             resume=self._start or None,
-            index=self._index,
-            strict=self._strict,
+            **completed(self._options, steps_in(self.params.get("steps"), self._accumulated)),
         )
         self._dump()
 
@@ -130,11 +117,12 @@ class KerasCallback(keras.callbacks.Callback):
             before, self._before = self._before, None
             weights = self._arrays()
             self.recorder.log(self.recorder.iteration, lr=float(_array(self._model.optimizer.learning_rate)))
-            outputs = None if self._validation is None else self._outputs(self._validation[0])
+            outputs = None if self._validation is None else self._outputs
             self.recorder.log_dump(self.recorder.iteration, weights, predictions=outputs, before=before)
 
-    def _outputs(self, images: Any) -> npt.NDArray[Any]:
-        parts = []
+    def _outputs(self) -> npt.NDArray[Any]:
+        parts: list[npt.NDArray[Any]] = []
+        images = self._validation[0] if self._validation is not None else ()
         for first in range(0, len(images), self._batch_size):
             found = self._model.predict_on_batch(images[first : first + self._batch_size])
             while isinstance(found, (list, tuple, dict)):
