@@ -1,11 +1,14 @@
 """Runs to read: small ones, written once a session by the generator that the benchmarks use."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from benchmarks.generate import Scale, write_run
 from tests.s3 import link, s3, s3_server  # noqa: F401  (fixtures)
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports Keras, which has one backend in a process
 
 SMALL = Scale(dumps=60, classes=6, samples_per_class=20, iterations_per_dump=100, resnet50=False)
 

@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -46,6 +48,91 @@ def test_the_notebook_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytes
     write_run("runs/resnet50", Scale(301, 3, 4, 1600))
     code = blocks(ROOT / "README.md", "python")[1].replace('"gong"', '"class 001"')
     exec(code, {})
+
+
+def digits() -> dict[str, Any]:
+    """What the ways in of the README name, of a tiny training."""
+    images, labels = np.random.default_rng(0).normal(size=(24, 8, 8, 1)).astype(np.float32), np.arange(24) % 3
+    return {"deeptracker": deeptracker, "x": images, "y": labels, "x_test": images, "y_test": labels}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_line_for_lightning_of_the_readme_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lightning = pytest.importorskip("lightning", reason="Lightning is not installed")
+    monkeypatch.chdir(tmp_path)
+    names = {"deeptracker": deeptracker, "lightning": lightning}
+    exec(blocks(ROOT / "README.md", "python")[2].replace("every=100", "every=2"), names)
+    trainer: Any = names["trainer"]
+
+    class Module(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(4, 3)
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            return self.net(batch[0]).square().mean()
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    data = torch.utils.data.TensorDataset(torch.rand(16, 4))
+    trainer.fit_loop.max_epochs = 1
+    trainer.fit(Module(), torch.utils.data.DataLoader(data, batch_size=4))
+    assert deeptracker.open_run("runs/lightning").iterations.tolist() == [0, 2, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_lines_for_hugging_face_of_the_readme_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    monkeypatch.chdir(tmp_path)
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(4, 3)
+
+        def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+            logits = self.net(pixel_values)
+            return {"loss": logits.square().mean(), "logits": logits}
+
+    items = [{"pixel_values": torch.rand(4), "labels": i % 3} for i in range(16)]
+    arguments = transformers.TrainingArguments(
+        "out", num_train_epochs=1, per_device_train_batch_size=4, save_strategy="no", report_to="none", use_cpu=True
+    )
+    names = {"deeptracker": deeptracker, "transformers": transformers, "model": Model(), "args": arguments}
+    names |= {"train_dataset": items, "eval_dataset": items}
+    exec(blocks(ROOT / "README.md", "python")[3].replace("every=100", "every=2"), names)
+    trainer: Any = names["trainer"]
+    trainer.train()
+    run = deeptracker.open_run("runs/hugging-face")
+    assert run.iterations.tolist() == [0, 2, 4]
+    assert run.samples is not None
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_line_for_keras_of_the_readme_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    monkeypatch.chdir(tmp_path)
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    line = blocks(ROOT / "README.md", "python")[4].replace("every=100", "every=1")
+    exec(line, {**digits(), "model": model})
+    run = deeptracker.open_run("runs/keras")
+    assert run.iterations.tolist() == [0, 1]
+    assert run.samples is not None
+
+
+def test_the_lines_for_arrays_of_the_readme_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kernels = {"conv": np.ones((3, 3, 1, 4), np.float32), "head": np.ones((144, 3), np.float32)}
+    names = {**digits(), "kernels": kernels, "gradients": kernels, "logits": np.zeros((24, 3), np.float32)}
+    exec(blocks(ROOT / "README.md", "python")[5], names)
+    run = deeptracker.open_run("runs/jax")
+    assert run.iterations.tolist() == [0]
+    assert [layer.filters for layer in run.network().layers] == [4, 3]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -1,5 +1,6 @@
 """Every example does what it says."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -54,5 +55,55 @@ def test_the_index_answers_in_xarray_what_run_answers(tmp_path: Path) -> None:
         assert line.split() == expected.split()
 
 
+WAYS_IN = {
+    "plain_pytorch": ("pytorch", 75, ["0", "3", "6"]),
+    "with_lightning": ("lightning", 75, ["features.0", "features.3", "head"]),
+    "with_hugging_face": ("hugging-face", 75, None),
+    "with_keras": ("keras", 75, ["conv1", "depthwise", "conv2", "head"]),
+    "with_jax": ("jax", 80, ["conv1", "conv2", "head"]),
+}
+"""Of each example the name of its run, its last dump, and its layers."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "needs"),
+    [
+        ("plain_pytorch", "torch"),
+        ("with_lightning", "lightning"),
+        ("with_hugging_face", "transformers"),
+        ("with_keras", "torch"),
+        ("with_keras", "jax"),
+        ("with_keras", "tensorflow"),
+        ("with_jax", "jax"),
+    ],
+)
+def test_each_way_in_records_a_whole_run(tmp_path: Path, example: str, needs: str) -> None:
+    for package in {needs, "keras" if example == "with_keras" else needs}:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    environment = {**os.environ, "KERAS_BACKEND": needs}
+    subprocess.run([sys.executable, EXAMPLES / f"{example}.py"], cwd=tmp_path, env=environment, check=True)
+    name, last, layers = WAYS_IN[example]
+    run = open_run(tmp_path / "runs" / name)
+    assert run.iterations.tolist() == list(range(0, last + 1, 5))
+    assert (run.state, run.info.lost) == ("finished", ())
+    assert layers is None or [layer.name for layer in run.network().layers] == layers
+    error = run.validation_error()
+    assert error[0] > 0.7
+    assert error[-1] < 0.3
+    assert len(run.samples.labels) == 597
+    for cls in range(10):
+        assert (run.class_samples(cls).predicted >= 0).all()
+    head = run.network().layers[-1].name
+    assert np.isfinite(run.filter_stats(head, "change")[:, 1:]).all()
+    assert np.isfinite(run.filter_stats(head, "update_ratio")[:, 1:]).all()
+    assert np.isfinite(run.filter_stats(head, "grad_l2")[:, 1:]).all() == (example != "with_keras")
+    scalars = run.scalars()
+    assert scalars["iteration"].tolist() == list(range(len(scalars["iteration"])))
+    assert np.isfinite(scalars["loss"]).sum() >= last // 5
+
+
 def test_every_example_is_run_here() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"index_in_xarray.py", "resume.py"}
+    run = {"index_in_xarray.py", "resume.py", *(f"{name}.py" for name in WAYS_IN)}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == run

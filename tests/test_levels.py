@@ -106,5 +106,10 @@ def test_the_server_never_loads_torch() -> None:
     assert "torch" not in loaded_by("import deeptracker.server.app, deeptracker.cli")
 
 
+def test_recording_from_arrays_never_loads_torch_or_a_framework() -> None:
+    frameworks = {"torch", "jax", "keras", "tensorflow", "lightning", "transformers", "fastapi", "uvicorn"}
+    assert not loaded_by("import deeptracker; deeptracker.ArrayRecorder") & frameworks
+
+
 def test_the_recorder_never_loads_the_web_framework() -> None:
     assert not loaded_by("import deeptracker.record.recorder") & {"fastapi", "uvicorn", "starlette"}

@@ -4,8 +4,9 @@
 >>> deeptracker.__version__
 '0.1.0'
 
-`Recorder` records (it needs torch), `open_run` reads. Both are imported when first used, so `import deeptracker` is
-quick and loads neither torch nor the web framework.
+`Recorder` records a training of PyTorch, `ArrayRecorder` one of any framework by its arrays; `LightningCallback`,
+`TransformersCallback` and `KerasCallback` make them within trainers. `open_run` reads. All are imported when first
+used, so `import deeptracker` is quick and loads neither a framework nor the web's.
 """
 
 from __future__ import annotations
@@ -14,18 +15,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deeptracker.record.array_recorder import ArrayRecorder as ArrayRecorder
+    from deeptracker.record.keras import KerasCallback as KerasCallback
+    from deeptracker.record.lightning import LightningCallback as LightningCallback
     from deeptracker.record.recorder import Recorder as Recorder
+    from deeptracker.record.transformers import TransformersCallback as TransformersCallback
     from deeptracker.record.trouble import RecorderWarning as RecorderWarning
     from deeptracker.run import Run as Run
     from deeptracker.run import open_run as open_run
 
 __version__ = "0.1.0"
-__all__ = ["Recorder", "RecorderWarning", "Run", "__version__", "open_run"]
+__all__ = [
+    "ArrayRecorder",
+    "KerasCallback",
+    "LightningCallback",
+    "Recorder",
+    "RecorderWarning",
+    "Run",
+    "TransformersCallback",
+    "__version__",
+    "open_run",
+]
 
 _PLACES = {
+    "ArrayRecorder": "deeptracker.record.array_recorder",
+    "KerasCallback": "deeptracker.record.keras",
+    "LightningCallback": "deeptracker.record.lightning",
     "Recorder": "deeptracker.record.recorder",
     "RecorderWarning": "deeptracker.record.trouble",
     "Run": "deeptracker.run",
+    "TransformersCallback": "deeptracker.record.transformers",
     "open_run": "deeptracker.run",
 }
 

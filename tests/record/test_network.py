@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from deeptracker.record.network import arranged, describe, unwrap, weighted_layers
+from deeptracker.record.hierarchy import describe
+from deeptracker.record.network import arranged, unwrap, weighted_layers
 from deeptracker.schema import Layer, Network, Node
 
 

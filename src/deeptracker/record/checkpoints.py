@@ -24,8 +24,8 @@ import numpy as np
 from deeptracker.errors import LogFileError, RunExistsError
 from deeptracker.parallel import handed_out
 from deeptracker.record.dump import Dump
+from deeptracker.record.hierarchy import describe
 from deeptracker.record.kernels import FirstConvolution
-from deeptracker.record.network import describe
 from deeptracker.record.snapshot_blocks import Block, measure_block, without_weights
 from deeptracker.record.snapshots import Snapshot, Snapshots, difference, find_snapshots
 from deeptracker.record.weights import SnapshotError

@@ -5,12 +5,41 @@ Files of a dump each name all of its parts, so that one which a killed process l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from deeptracker.record.measures import Measured
-from deeptracker.schema import Kernels, Predictions
+import numpy as np
+import numpy.typing as npt
+
+from deeptracker.record.bins import filled_bins
+from deeptracker.schema import MEASURES, Kernels, Predictions
 from deeptracker.store.listing import KINDS
-from deeptracker.store.log import LogWriter
+from deeptracker.store.log import Histograms, LogWriter
+
+OfLayer = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+"""Measures (measures, filters) of a layer, and how many of its weights and gradients are in each bin (2, bins)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One dump's measures, float32 (filters,) by name, and its histograms."""
+
+    measures: dict[str, npt.NDArray[np.float32]]
+    histograms: Histograms
+
+    @classmethod
+    def of(cls, layers: Sequence[OfLayer]) -> Self:
+        """What was measured of all layers, in the order of the network."""
+        table = np.concatenate([table for table, _ in layers], axis=1)
+        weights, gradients = ([filled_bins(counts[of]) for _, counts in layers] for of in (0, 1))
+        histograms = Histograms(
+            weight_bins=[bins for bins, _ in weights],
+            weight_counts=[filled for _, filled in weights],
+            grad_bins=[bins for bins, _ in gradients],
+            grad_counts=[filled for _, filled in gradients],
+        )
+        return cls(dict(zip(MEASURES, table, strict=True)), histograms)
 
 
 @dataclass(frozen=True, slots=True)

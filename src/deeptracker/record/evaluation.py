@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,26 +19,10 @@ import torch
 from torch import nn
 
 from deeptracker.record.preserve import undisturbed
+from deeptracker.record.sample_set import Outcome
 from deeptracker.record.validation import as_labels, split_batch
 
 _SUM_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One evaluation in the order of the data, all (n,): labels, predicted int64; probability, loss float16."""
-
-    ids: Sequence[str]
-    labels: npt.NDArray[np.int64]
-    predicted: npt.NDArray[np.int64]
-    probability: npt.NDArray[np.float16]
-    loss: npt.NDArray[np.float16]
-    classes: int
-
-    @property
-    def error_rate(self) -> float:
-        """Share of samples with a predicted label other than the true one."""
-        return float(np.mean(self.predicted != self.labels))
 
 
 def evaluate(

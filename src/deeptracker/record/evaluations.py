@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from deeptracker.record.evaluation import Judge, Outcome, evaluate, read_labels
+from deeptracker.record.evaluation import Judge, evaluate, read_labels
 from deeptracker.record.pictures import PictureMaker
 from deeptracker.record.preserve import undisturbed
-from deeptracker.record.sample_set import SampleSet
+from deeptracker.record.sample_set import Outcome, SampleSet
 from deeptracker.record.validation import Inputs, as_batches, as_labels, split_batch
 from deeptracker.schema import Predictions
 from deeptracker.store.blobs import Blobs

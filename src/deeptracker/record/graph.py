@@ -30,7 +30,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from deeptracker.record.evaluation import autocast_without_cache
-from deeptracker.record.network import WeightedLayer, describe, unwrap
+from deeptracker.record.hierarchy import describe
+from deeptracker.record.network import WeightedLayer, unwrap
 from deeptracker.record.preserve import undisturbed
 from deeptracker.schema import Graph, GraphNode, Network
 

@@ -12,14 +12,10 @@ docs/decisions/0002-histogram-bins-from-the-float-bits.md compares the choices.
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from deeptracker.record.bins import filled_bins as filled_bins
 from deeptracker.schema import HISTOGRAM_BINS, HISTOGRAM_DROPPED_BITS
-
-_NEGATIVE = HISTOGRAM_BINS // 2
-_NOT_FINITE = slice(255 << 5, 256 << 5)  # the exponent of NaN and infinities, below the sign
 
 
 def count(values: torch.Tensor) -> torch.Tensor:
@@ -27,14 +23,3 @@ def count(values: torch.Tensor) -> torch.Tensor:
     bits = values.to(torch.float32).contiguous().view(torch.int32)
     bins = (bits >> HISTOGRAM_DROPPED_BITS).bitwise_and_(HISTOGRAM_BINS - 1)
     return torch.bincount(bins.view(-1), minlength=HISTOGRAM_BINS)
-
-
-def filled_bins(counts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
-    """Numbers of the filled bins, ascending, and their counts: what goes to disk."""
-    halves = counts.reshape(2, _NEGATIVE).copy()
-    halves[:, _NOT_FINITE] = 0
-    halves[0, 0] += halves[1, 0]
-    halves[1, 0] = 0
-    finite = halves.reshape(HISTOGRAM_BINS)
-    filled = np.flatnonzero(finite)
-    return filled.astype(np.uint16), finite[filled].astype(np.uint32)

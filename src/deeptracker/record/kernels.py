@@ -12,37 +12,49 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
+import numpy as np
+import numpy.typing as npt
 
-from deeptracker.record.network import WeightedLayer
-from deeptracker.schema import Kernels
+from deeptracker.schema import Kernels, Layer
+
+if TYPE_CHECKING:
+    from deeptracker.record.network import WeightedLayer  # what is recorded from arrays has no torch
 
 MOST_WEIGHTS = 1 << 16
 
 
+def first_convolution(layers: Sequence[Layer]) -> int | None:
+    """Its index, layers being in the order in which data reaches them; None without one, or if its weights are many."""
+    for index, layer in enumerate(layers):
+        if layer.kind.startswith("conv") and len(layer.shape) > 2:
+            return index if layer.filters * layer.fan_in <= MOST_WEIGHTS else None
+    return None
+
+
+def kernels_of(index: int, layer: Layer, rows: npt.NDArray[np.floating[Any]]) -> Kernels:
+    """A copy of the weights (filters, fan_in) of the layer at an index, float32 whatever their dtype."""
+    *depth, width = layer.shape[2:]
+    channels = layer.fan_in // math.prod(layer.shape[2:])
+    values = np.array(rows, np.float32, order="C")
+    return Kernels(index, values.reshape(layer.filters, channels, math.prod(depth), width))
+
+
 @dataclass(frozen=True, slots=True)
 class FirstConvolution:
-    """The layer whose kernels are recorded, and its index in the network."""
+    """The layer of a model whose kernels are recorded, and its index in the network."""
 
     index: int
     layer: WeightedLayer
 
     @classmethod
     def of(cls, layers: Sequence[WeightedLayer]) -> Self | None:
-        """Of layers in the order in which data reaches them; None without a convolution, or if its weights are many."""
-        for index, layer in enumerate(layers):
-            known = layer.layer
-            if known.kind.startswith("conv") and len(known.shape) > 2:
-                return cls(index, layer) if known.filters * known.fan_in <= MOST_WEIGHTS else None
-        return None
+        """Of layers in the order in which data reaches them, as `first_convolution`."""
+        index = first_convolution([one.layer for one in layers])
+        return None if index is None else cls(index, layers[index])
 
-    @torch.no_grad()
     def kernels(self) -> Kernels:
-        """A copy of its weights, float32 whatever the model's dtype."""
-        known = self.layer.layer
-        *depth, width = known.shape[2:]
-        channels = known.fan_in // math.prod(known.shape[2:])
-        rows = self.layer.rows(self.layer.weight.detach()).to("cpu", torch.float32, copy=True)
-        return Kernels(self.index, rows.reshape(known.filters, channels, math.prod(depth), width).numpy())
+        """What they are now."""
+        rows = self.layer.rows(self.layer.weight.detach())
+        return kernels_of(self.index, self.layer.layer, rows.float().cpu().numpy())

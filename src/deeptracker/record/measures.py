@@ -13,34 +13,20 @@ the dense one that it stands for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from deeptracker.record import histograms
+from deeptracker.record.dump import Measured
 from deeptracker.record.network import WeightedLayer
 from deeptracker.record.on_device import DeviceMeasurer
-from deeptracker.schema import MEASURES
-from deeptracker.store.log import Histograms
 
 if TYPE_CHECKING:
     from deeptracker.record.on_host import HostMeasurer
 
 HAS_COMPILER = find_spec("numba") is not None
-
-_WEIGHT, _GRADIENT = 0, 1
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One dump's measures, float32 (filters,) by name, and its histograms."""
-
-    measures: dict[str, npt.NDArray[np.float32]]
-    histograms: Histograms
 
 
 class Measurer:
@@ -101,16 +87,7 @@ class Measurer:
     def _collect(self) -> Measured:
         results = [result for measurer in self._measurers for result in measurer.results()]
         in_order = [results[place] for place in np.argsort(self._places)]
-        table = np.concatenate([table for table, _ in in_order], axis=1)
-        weights = [histograms.filled_bins(counts[_WEIGHT]) for _, counts in in_order]
-        gradients = [histograms.filled_bins(counts[_GRADIENT]) for _, counts in in_order]
-        found = Histograms(
-            weight_bins=[bins for bins, _ in weights],
-            weight_counts=[filled for _, filled in weights],
-            grad_bins=[bins for bins, _ in gradients],
-            grad_counts=[filled for _, filled in gradients],
-        )
-        return Measured(dict(zip(MEASURES, table, strict=True)), found)
+        return Measured.of(in_order)
 
 
 def _measurer(layers: Sequence[WeightedLayer]) -> HostMeasurer | DeviceMeasurer:

@@ -1,4 +1,4 @@
-"""Which layers and filters does a model have, and what lies above them?
+"""Which layers and filters does a model have?
 
 1. A layer is a parameter of two dimensions or more whose name contains "weight"; a module with one such parameter
    gives the layer its own name, others (`attention.in_proj_weight`) are named by module and parameter. Of a
@@ -8,22 +8,22 @@
 2. A filter is one output unit: dimension 0 of the weight; for transposed convolutions dimension 1 within each group
    (their weight is laid out input channel first).
 3. What `torch.compile` and data-parallel wrappers put into names is taken out.
-4. The hierarchy is that of the dotted names; a level with a single child is folded into it.
 
-The order here is that of the modules; `graph.py` finds the one in which data reaches them.
+The order here is that of the modules; `graph.py` finds the one in which data reaches them, `hierarchy.py` what lies
+above.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from deeptracker.schema import Graph, Layer, Network, Node
+from deeptracker.record.hierarchy import joined
+from deeptracker.schema import Layer, Network
 
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 _COMPILED = "_orig_mod"
@@ -87,13 +87,6 @@ def weighted_layers(model: nn.Module) -> tuple[WeightedLayer, ...]:
     return tuple(layers)
 
 
-def describe(layers: Sequence[Layer], *, graph: Graph | None = None, source: str = "module names") -> Network:
-    """Layers in the given order, and their hierarchy, as they go to `network.json`; filters are numbered anew."""
-    offsets = [0, *accumulate(layer.filters for layer in layers)]
-    numbered = tuple(replace(layer, offset=offset) for layer, offset in zip(layers, offsets, strict=False))
-    return Network(numbered, _hierarchy([layer.name for layer in numbered]), source, graph or Graph())
-
-
 def arranged(layers: Sequence[WeightedLayer], network: Network) -> tuple[WeightedLayer, ...]:
     """The same layers as a network has them: in its order, with its numbers."""
     found = {layer.layer.name: layer for layer in layers}
@@ -151,7 +144,7 @@ def layer_name(path: str, name: str) -> str:
     parts = path.split(".")
     if len(parts) >= 2 and parts[-2] == _PARAMETRIZATIONS:
         path, name = ".".join(parts[:-2]), parts[-1]
-    return _join(path, "" if name in ("weight", "weight_v") else name) or "weight"
+    return joined(path, "" if name in ("weight", "weight_v") else name) or "weight"
 
 
 def _unwrapped(path: str, modules: Mapping[str, nn.Module]) -> str:
@@ -180,37 +173,3 @@ def _kind(module: nn.Module) -> str:
 
 def _transposed_groups(module: nn.Module) -> int:
     return int(getattr(module, "groups", 1)) if _kind(module).startswith("conv_transpose") else 0
-
-
-@dataclass(slots=True)
-class _Level:
-    children: dict[str, _Level] = field(default_factory=dict)
-    layer: int | None = None
-
-
-def _hierarchy(names: Sequence[str]) -> Node:
-    root = _Level()
-    for index, name in enumerate(names):
-        level = root
-        for part in name.split("."):
-            level = level.children.setdefault(part, _Level())
-        level.layer = index
-    return _node("", root)
-
-
-def _node(name: str, level: _Level) -> Node:
-    if not level.children:
-        return Node(name, (), level.layer)
-    children = [_node(_join(name, part), child) for part, child in level.children.items()]
-    if level.layer is not None:
-        children.insert(0, Node(name, (), level.layer))  # a module with a weight of its own and layers below it
-    if len(children) == 1:
-        only = children[0]
-        if name:
-            return only
-        return Node("", only.children or (only,))
-    return Node(name, tuple(children))
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path and name else path or name

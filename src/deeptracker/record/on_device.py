@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from deeptracker.record import histograms
+from deeptracker.record.dump import OfLayer
 from deeptracker.record.network import WeightedLayer
 from deeptracker.schema import HISTOGRAM_BINS, MEASURES
 
@@ -28,9 +28,6 @@ BLOCK_WEIGHTS = 1 << 18
 
 _ROW = {name: row for row, name in enumerate(MEASURES)}
 _WEIGHT, _GRADIENT = 0, 1
-
-Result = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
-"""Of a layer: its measures (measures, filters), and how many weights and gradients are in each bin (2, bins)."""
 
 
 class DeviceMeasurer:
@@ -49,7 +46,7 @@ class DeviceMeasurer:
             table.fill_(math.nan)[_ROW["nonfinite"]] = 0
             counts.zero_()
 
-    def results(self) -> list[Result]:
+    def results(self) -> list[OfLayer]:
         """What was measured of each layer."""
         table = torch.cat(self._tables, 1).cpu().numpy()
         on_host = self._counts[0].device.type == "cpu"  # then a copy would be in vain, of many MB

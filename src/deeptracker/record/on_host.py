@@ -20,8 +20,8 @@ import numpy.typing as npt
 import torch
 
 from deeptracker.record import one_pass
+from deeptracker.record.dump import OfLayer
 from deeptracker.record.network import WeightedLayer
-from deeptracker.record.on_device import Result
 from deeptracker.schema import HISTOGRAM_BINS, MEASURES
 
 THREAD_WEIGHTS = 1 << 19
@@ -59,7 +59,7 @@ class HostMeasurer:
             table[_NONFINITE] = 0
         self._counts.fill(0)
 
-    def results(self) -> list[Result]:
+    def results(self) -> list[OfLayer]:
         """What was measured of each layer."""
         return list(zip(self._tables, self._counts, strict=True))
 

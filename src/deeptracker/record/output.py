@@ -8,24 +8,38 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Protocol
 
 from deeptracker.record import scalars as scalar_rows
 from deeptracker.record.dump import Dump
-from deeptracker.record.evaluations import Evaluations
 from deeptracker.record.index_builder import IndexBuilder
 from deeptracker.record.losses import RUN_FILE
 from deeptracker.record.scalars import Rows, Scalars
 from deeptracker.record.writer import DRAIN_SECONDS, Writer
-from deeptracker.schema import RunInfo
+from deeptracker.schema import Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogWriter
+
+
+class Evaluated(Protocol):
+    """Where predictions come from: the recorder's own evaluations, or what is handed to it."""
+
+    @property
+    def has_collected(self) -> bool:
+        """Has the user handed in an evaluation that is not written yet?"""
+
+    def take_collected(self) -> tuple[int, Predictions]:
+        """What was handed in: its iteration, and predictions in class order."""
+
+    def write_samples(self, blobs: Blobs) -> None:
+        """Write the samples unless they are."""
 
 
 class Output:
     """Writes a run through the writer thread. `index` is told of dumps, where one is built."""
 
     def __init__(
-        self, writer: Writer, log: LogWriter, blobs: Blobs, evaluations: Evaluations, index: IndexBuilder | None
+        self, writer: Writer, log: LogWriter, blobs: Blobs, evaluations: Evaluated, index: IndexBuilder | None
     ) -> None:
         self._writer = writer
         self._log = log

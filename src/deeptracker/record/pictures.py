@@ -17,9 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from deeptracker.record.validation import has_channels_last
 from deeptracker.store.samples import encode_picture
 
 Normalisation = tuple[Any, Any]
@@ -115,8 +113,13 @@ def _distance_from_bytes(values: npt.NDArray[np.float32]) -> float:
     return float(np.abs(values - np.rint(values)).mean())
 
 
+def has_channels_last(shape: tuple[int, ...]) -> bool:
+    """Is a batch of this shape one of pictures with their channels last?"""
+    return len(shape) == 4 and shape[3] in (1, 3) and shape[1] not in (1, 3)
+
+
 def _channels_last(images: Any) -> npt.NDArray[Any]:
-    if isinstance(images, torch.Tensor):
+    if hasattr(images, "detach"):  # a tensor of torch
         images = images.detach().cpu()
         images = (images.float() if images.is_floating_point() else images).numpy()
     batch = np.asarray(images)

@@ -32,8 +32,8 @@ from deeptracker.record.losses import RUN_FILE, Losses
 from deeptracker.record.measures import Measurer
 from deeptracker.record.network import arranged, unwrap, weighted_layers
 from deeptracker.record.output import Output
-from deeptracker.record.scalars import Scalars
 from deeptracker.record.schedule import as_schedule
+from deeptracker.record.tensor_scalars import TensorScalars
 from deeptracker.record.writer import Failure, Writer
 from deeptracker.schema import Predictions
 from deeptracker.store.blobs import Blobs
@@ -107,7 +107,7 @@ class Recorder:
         ordered = arranged(layers, network)
         self._measurer = Measurer(ordered)
         self._convolution = FirstConvolution.of(ordered)
-        self._scalars = Scalars()
+        self._scalars = TensorScalars()
         self._writer = Writer()
         builder = IndexBuilder(blobs.place, begun, self._writer.tell) if index else None
         self._output = Output(self._writer, begun.log, blobs, self._evaluations, builder)

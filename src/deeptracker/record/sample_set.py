@@ -8,15 +8,32 @@ left out and counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from deeptracker.record.evaluation import Outcome
 from deeptracker.schema import Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.samples import Samples, class_order, write_samples
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One evaluation in the order of the data, all (n,): labels, predicted int64; probability, loss float16."""
+
+    ids: Sequence[str]
+    labels: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float16]
+    loss: npt.NDArray[np.float16]
+    classes: int
+
+    @property
+    def error_rate(self) -> float:
+        """Share of samples with a predicted label other than the true one."""
+        return float(np.mean(self.predicted != self.labels))
 
 
 class SampleSet:

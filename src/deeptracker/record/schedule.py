@@ -108,6 +108,19 @@ class Rule:
         return None
 
 
+class WhenLogged:
+    """Whenever the user hands one in: nothing is known beforehand."""
+
+    def __str__(self) -> str:
+        return "whenever one is logged"
+
+    def is_due(self, iteration: int) -> bool:
+        return True
+
+    def next_after(self, iteration: int) -> int | None:
+        return None
+
+
 def as_schedule(every: Any, *, steps_per_epoch: int | None = None) -> Schedule:
     """The schedule that the argument `every` means; ValueError or TypeError if it means none."""
     if isinstance(every, str):

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from deeptracker.record.dump import Dump
+from deeptracker.record.dump import Dump, Measured
 from deeptracker.record.kernels import FirstConvolution
-from deeptracker.record.measures import Measured, Measurer
+from deeptracker.record.measures import Measurer
 from deeptracker.record.network import WeightedLayer
 from deeptracker.record.snapshots import Snapshot
 from deeptracker.record.weights import SnapshotError, open_weights

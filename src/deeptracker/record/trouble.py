@@ -1,7 +1,7 @@
 """How does an error of ours reach the user without stopping the training?
 
-As one warning, pointing at the user's own line: the frames of the recorder and of torch are walked over, because the
-recorder is called from `optimizer.step()` and the line in there tells nobody anything.
+As one warning, pointing at the user's own line: the frames of the recorder, of torch and of trainers are walked over,
+because the recorder is called from `optimizer.step()` and the line in there tells nobody anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import sys
 import warnings
 from types import FrameType
 
-_NOT_THE_USER = ("deeptracker.record", "torch", "contextlib", "weakref", "threading")
+_NOT_THE_USER = (
+    *("deeptracker.record", "torch", "contextlib", "weakref", "threading"),
+    *("lightning", "pytorch_lightning", "lightning_fabric", "transformers", "accelerate", "keras"),
+)
 
 
 class RecorderWarning(RuntimeWarning):

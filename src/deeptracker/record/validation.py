@@ -24,6 +24,8 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+from deeptracker.record.pictures import has_channels_last
+
 _SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
@@ -113,11 +115,6 @@ class Inputs:
         if self._preprocess is None and images.dtype == np.uint8 and has_channels_last(images.shape):
             images = np.moveaxis(images, -1, 1)
         return torch.from_numpy(np.require(images, requirements=["C", "W"]))
-
-
-def has_channels_last(shape: tuple[int, ...]) -> bool:
-    """Is a batch of this shape one of pictures with their channels last?"""
-    return len(shape) == 4 and shape[3] in (1, 3) and shape[1] not in (1, 3)
 
 
 def _sampler(loader: Any) -> Any:
