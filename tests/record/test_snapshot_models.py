@@ -73,7 +73,7 @@ def shuffled() -> object:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty epochs on the digits: `live` as the recorder wrote it, `checkpoints` one file an epoch; to be left as is."""
+    """Twenty epochs on the digits: `live` as the recorder wrote it, `checkpoints` one file an epoch; to be left so."""
     place = tmp_path_factory.mktemp("trained")
     data = load_dataset("digits")
     x_test, y_test = torch.from_numpy(data.x_test).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(data.y_test)

@@ -1,4 +1,4 @@
-"""The command line: `deeptracker demo | serve | ls | info | check | index | thin | import | export`, in a file each or with kin.
+"""The command line: `deeptracker demo | serve | ls | info | check | index | thin | import | export`.
 
 Exit status 0 only where all is well; an error is one message with its remedy, never a traceback. `--json` prints
 numbers as numbers, for scripts.

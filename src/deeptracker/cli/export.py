@@ -43,8 +43,8 @@ def export(
     """Write a run as tables, or as event files for TensorBoard.
 
     `parquet` and `csv` make a file a table. `filters`: one row a dump and filter, a column a measure. `layers`: one row
-    a dump and node (layer, module, and the network under the empty name), measures and quartiles. `predictions`: one row
-    a dump and sample; `samples` names the samples. `scalars`: one row an iteration.
+    a dump and node (layer, module, and the network under the empty name), measures and quartiles. `predictions`: one
+    row a dump and sample; `samples` names the samples. `scalars`: one row an iteration.
 
     `tensorboard` writes scalars, and of each layer and the `network` the statistics mean, sd, l2, grad_l2, change and
     update_ratio, or those of `--measures`. Needs TensorBoard: `pip install 'deeptracker[tensorboard]'`.
@@ -52,7 +52,7 @@ def export(
     The run is read dump by dump, however long it is. A dump that cannot be read is named and left out; the status is 1.
 
     - `deeptracker export runs/resnet50 --format parquet --to tables/`
-    - `deeptracker export runs/resnet50 --format csv --to tables/ --tables filters --measures change --layers conv1,layer3`
+    - `deeptracker export runs/resnet50 --format csv --to tables/ --tables filters --measures change --layers conv1`
     - `deeptracker export runs/resnet50 --format tensorboard --to logs/resnet50`
     """
     from deeptracker.exchange.event_export import export_tensorboard

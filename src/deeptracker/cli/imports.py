@@ -155,15 +155,15 @@ def checkpoints(
 def tensorboard(logdir: Logdir, run: RunOfScalars, rename: Rename = None) -> None:
     """Take the scalars of TensorBoard's event files (loss, learning rate, ...) into a run, or a new one of them alone.
 
-    A step is an iteration, a tag a name; tags of folders below carry the folder's name. Where training was resumed, what
-    later files say counts from their first step on, as in TensorBoard. `lr` is what the learning rate must be called to
-    be seen as stages, `loss` and `train_error` what the page looks for.
+    A step is an iteration, a tag a name; tags of folders below carry the folder's name. Where training was resumed,
+    what later files say counts from their first step on, as in TensorBoard. `lr` is what the learning rate must be
+    called to be seen as stages, `loss` and `train_error` what the page looks for.
 
     What the run has stays: values that it lacks are added, so the same command takes up what has come since. A server
     that shows the run already must be started again. Needs TensorBoard: `pip install 'deeptracker[tensorboard]'`.
 
     - `deeptracker import tensorboard logs/ --run runs/resnet50`
-    - `deeptracker import tensorboard logs/ --run runs/resnet50 --rename train/learning_rate=lr --rename train/loss=loss`
+    - `deeptracker import tensorboard logs/ --run runs/resnet50 --rename train/lr=lr --rename train/loss=loss`
     """
     from deeptracker.exchange.event_files import read_scalars
     from deeptracker.exchange.scalars_in import import_scalars

@@ -1,10 +1,10 @@
 """Which scalars do TensorBoard's event files hold, resumed and overlapping files merged?
 
-1. Files are read by TensorBoard's own loader, event after event, so memory holds the scalars and nothing else. One that is
-   cut short is read as far as it goes, as TensorBoard does.
-2. A folder's files are one training, in the order in which they were begun. From the first step of a file on, what files
-   before it say is dropped, if they have any tag in common: training was resumed there. So does TensorBoard where a
-   writer told that it was restarted; `purge_step` of torch's writer counts as the first step.
+1. Files are read by TensorBoard's own loader, event after event, so memory holds the scalars and nothing else. One that
+   is cut short is read as far as it goes, as TensorBoard does.
+2. A folder's files are one training, in the order in which they were begun. From the first step of a file on, what
+   files before it say is dropped, if they have any tag in common: training was resumed there. So does TensorBoard where
+   a writer told that it was restarted; `purge_step` of torch's writer counts as the first step.
 3. Files without a common tag are of different writers beside each other, and both are kept.
 4. Tags of a folder below carry its name: `validation/loss`.
 """

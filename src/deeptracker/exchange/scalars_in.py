@@ -1,9 +1,9 @@
 """How do scalars that another tool logged get into a run: one that is there, or a new one of scalars alone?
 
-1. A step is an iteration. A tag is a name, as it is or renamed; `lr` is what the learning rate must be called to be seen
-   as stages.
-2. What a run has stays: it was recorded, or imported before. Values that it lacks are written, so importing again takes up
-   what has come since; how many values differ is told.
+1. A step is an iteration. A tag is a name, as it is or renamed; `lr` is what the learning rate must be called to be
+   seen as stages.
+2. What a run has stays: it was recorded, or imported before. Values that it lacks are written, so importing again takes
+   up what has come since; how many values differ is told.
 3. Files of scalars have their first and last iteration as a name, and none is overwritten: where the name is taken, the
    file gets one more row, of an iteration that the run has, without values.
 """

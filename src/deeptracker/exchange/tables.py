@@ -1,7 +1,7 @@
 """How does a run become tables that DuckDB, pandas and spreadsheets read?
 
-1. Four tables, one file each. `filters`: one row a dump and filter, a column a measure. `layers`: one row a dump and node
-   of the hierarchy, its measures pooled. `predictions`: one row a dump and sample, with `samples` beside it.
+1. Four tables, one file each. `filters`: one row a dump and filter, a column a measure. `layers`: one row a dump and
+   node of the hierarchy, its measures pooled. `predictions`: one row a dump and sample, with `samples` beside it.
    `scalars`: one row an iteration, a column a name. docs/decisions/0016 says why they are laid out so.
 2. The log is read dump by dump; what is held is a dump, and rows until they are worth a group (`ROWS`).
 3. A file is written under a name that begins with a dot, and renamed when all is in it.

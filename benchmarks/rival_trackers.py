@@ -1,0 +1,213 @@
+"""What does looking into a network cost here, and with Weights & Biases, TensorBoard and Aim, in the same training?
+
+    pip install -c constraints.txt -e '.[dev,bench,rivals]'
+    python benchmarks/rival_trackers.py
+
+1. ResNet-20 on random images in the shape of CIFAR, the same seed for all, batches of 32; one dump an iteration.
+2. DeepTracker records measures of every filter, and histograms of every layer's weights and gradients. TensorBoard gets
+   `add_histogram` of every parameter and every gradient; Weights & Biases, offline, `watch(log="all", log_freq=1)`; Aim
+   `track_params_dists` and `track_gradients_dists`.
+3. In every round each trains once, after a training without any. A dump's time is the difference of the median steps,
+   median over rounds. What is done behind the training's back, and when it is closed, is in the second column: all
+   seconds from the first step until everything is closed, less those of the training alone, by dumps.
+4. Bytes are the slope between a short training and a long one, so that what is written once does not count.
+5. What is not installed is left out, and its error told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from deeptracker.demo.models import make_model  # noqa: E402
+
+BATCH, WARM_UP = 32, 3
+
+Track = Callable[[int], None]
+"""Called after each optimizer step, with the iteration: what the user's script would do there."""
+
+
+@contextmanager
+def nothing(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> Iterator[Track]:
+    """The training alone."""
+    yield lambda iteration: None
+
+
+@contextmanager
+def deeptracker(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> Iterator[Track]:
+    """Our recorder, without validation data, as the others have none."""
+    from deeptracker import Recorder
+
+    with Recorder(folder, model, optimizer, every=1, index=False, strict=True):
+        yield lambda iteration: None
+
+
+@contextmanager
+def tensorboard(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> Iterator[Track]:
+    """A histogram of each parameter and gradient."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+
+        def track(iteration: int) -> None:
+            for name, parameter in model.named_parameters():
+                writer.add_histogram(name, parameter, iteration)
+                writer.add_histogram(f"{name}/gradient", parameter.grad, iteration)
+
+        yield track
+
+
+@contextmanager
+def wandb(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> Iterator[Track]:
+    """`watch`, offline; what Weights & Biases records of the machine is turned off."""
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = wandb.Settings(
+        silent=True, console="off", x_disable_stats=True, x_disable_meta=True, x_save_requirements=False
+    )
+    with wandb.init(mode="offline", dir=str(folder), project="rivals", settings=settings) as run:
+        run.watch(model, log="all", log_freq=1)
+        yield lambda iteration: run.log({"iteration": iteration})
+        run.unwatch(model)
+
+
+@contextmanager
+def aim(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> Iterator[Track]:
+    """Distributions of parameters and of gradients; what Aim records of the machine is turned off."""
+    from aim import Run
+    from aim.pytorch import track_gradients_dists, track_params_dists
+
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(repo=str(folder), system_tracking_interval=None, capture_terminal_logs=False, log_system_params=False)
+
+    def track(iteration: int) -> None:
+        track_params_dists(model, run)
+        track_gradients_dists(model, run)
+
+    yield track
+    run.close()
+
+
+TRACKERS: dict[str, Callable[..., Any]] = {
+    "DeepTracker": deeptracker,
+    "TensorBoard, add_histogram": tensorboard,
+    'Weights & Biases, watch(log="all")': wandb,
+    "Aim, track_params_dists and _gradients_dists": aim,
+}
+
+
+@dataclass(slots=True)
+class Cost:
+    """Of one tracker: seconds a dump in the training and in all, one a round; bytes a dump."""
+
+    in_training: list[float] = field(default_factory=list)
+    in_all: list[float] = field(default_factory=list)
+    size_bytes: float = 0.0
+
+
+def trained(tracker: Callable[..., Any], folder: Path, steps: int) -> tuple[float, float, int]:
+    """Median seconds of a step, all seconds with closing, and bytes on disk."""
+    torch.manual_seed(0)
+    model = make_model("resnet20", 3, 10, 32)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    images, labels = torch.rand(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,))
+    taken = []
+    with tracker(model, optimizer, folder) as track:
+        for iteration in range(WARM_UP + steps):
+            if iteration == WARM_UP:
+                began = time.perf_counter()
+            start = time.perf_counter()
+            optimizer.zero_grad()
+            functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+            track(iteration)
+            taken.append(time.perf_counter() - start)
+    whole = time.perf_counter() - began
+    size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return statistics.median(taken[WARM_UP:]), whole, size_bytes
+
+
+def measured(folder: Path, steps: int, rounds: int) -> tuple[float, dict[str, Cost], dict[str, str]]:
+    """Median seconds of a bare step, the cost of each tracker, and the errors of those that could not be run."""
+    costs, errors, bare = {name: Cost() for name in TRACKERS}, dict[str, str](), list[float]()
+    for number in range(rounds):
+        for name, tracker in TRACKERS.items():
+            if name in errors:
+                continue
+            place = folder / f"{list(TRACKERS).index(name)}-{number}"
+            try:
+                alone, all_alone, _ = trained(nothing, folder / "nothing", steps)
+                step, whole, many = trained(tracker, place, steps)
+                if number == 0:
+                    _, _, few = trained(tracker, folder / "few", steps // 4)
+                    costs[name].size_bytes = (many - few) / (steps - steps // 4)
+            except Exception as error:  # one that is not installed, or fails, is told in the table
+                errors[name] = f"{type(error).__name__}: {error}"
+                continue
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+                shutil.rmtree(folder / "few", ignore_errors=True)
+            bare.append(alone)
+            costs[name].in_training.append(step - alone)
+            costs[name].in_all.append((whole - all_alone) / steps)
+    return statistics.median(bare), costs, errors
+
+
+def main() -> None:
+    """Parse the command line, measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "AIM_TELEMETRY_ENABLED": "0"}
+    with tempfile.TemporaryDirectory(dir=os.environ.get("DEEPTRACKER_BENCH_DIR")) as folder:
+        step, costs, errors = measured(Path(folder), given.steps, given.rounds)
+    model = make_model("resnet20", 3, 10, 32)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    title = (
+        f"ResNet-20, {weights:,} parameters, a step of {1e3 * step:.0f} ms; {given.steps} dumps, {given.rounds} rounds"
+    )
+    table = Table(title=title, title_style="")
+    for heading in ("a dump", "in training", "ratio", "with all that is left", "ratio", "bytes on disk", "ratio"):
+        table.add_column(heading, justify="left" if heading == "a dump" else "right")
+    ours = [statistics.median(costs["DeepTracker"].in_training), statistics.median(costs["DeepTracker"].in_all)]
+    for name, cost in costs.items():
+        if name in errors:
+            table.add_row(name, f"not measured: {errors[name]}")
+            continue
+        seconds = [statistics.median(cost.in_training), statistics.median(cost.in_all)]
+        cells = [
+            cell for one, our in zip(seconds, ours, strict=True) for cell in (f"{1e3 * one:.1f} ms", f"{one / our:.1f}")
+        ]
+        table.add_row(
+            name, *cells, f"{cost.size_bytes:,.0f}", f"{cost.size_bytes / costs['DeepTracker'].size_bytes:.2f}"
+        )
+    console = Console()
+    console.width = max(console.width, 150)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
