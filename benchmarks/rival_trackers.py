@@ -7,9 +7,10 @@
 2. DeepTracker records measures of every filter, and histograms of every layer's weights and gradients. TensorBoard gets
    `add_histogram` of every parameter and every gradient; Weights & Biases, offline, `watch(log="all", log_freq=1)`; Aim
    `track_params_dists` and `track_gradients_dists`.
-3. Two networks are trained in turn, step by step, one of them tracked: so what else the machine does is met by both. A
-   dump's time is the median difference of the two, median over rounds. The second column has the mean difference, as
-   some dumps take longer than others, and the time until all is closed, by dumps.
+3. Two networks are trained in turn, step by step, one of them tracked: so what else the machine does is met by both.
+   All is the difference of the two. "Training waits": median of the clock. "Its thread computes": median of what
+   the thread that trains has taken of a processor, which other work on the machine hardly changes. "All computes": what
+   all threads and processes have taken for all dumps until everything is closed, by dumps. Medians over rounds.
 4. Bytes are the slope between a short training and a long one, so that what is written once does not count.
 5. What is not installed is left out, and its error told.
 """
@@ -25,7 +26,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import numpy as np  # noqa: E402
+import psutil  # noqa: E402
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
@@ -113,11 +116,17 @@ TRACKERS: dict[str, Callable[..., Any]] = {
 
 @dataclass(slots=True)
 class Cost:
-    """Of one tracker: seconds a dump in the training and in all, one a round; bytes a dump."""
+    """Of one tracker: seconds a dump of the clock, of the training's thread, and of all processors; bytes a dump."""
 
-    in_training: list[float] = field(default_factory=list)
-    in_all: list[float] = field(default_factory=list)
+    clock: list[float] = field(default_factory=list)
+    thread: list[float] = field(default_factory=list)
+    processors: list[float] = field(default_factory=list)
     size_bytes: float = 0.0
+
+    @property
+    def seconds(self) -> tuple[float, float, float]:
+        """Medians over rounds."""
+        return statistics.median(self.clock), statistics.median(self.thread), statistics.median(self.processors)
 
 
 class Training:
@@ -129,23 +138,23 @@ class Training:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
         self._images, self._labels = torch.rand(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,))
 
-    def step(self, track: Track, iteration: int) -> float:
-        """Seconds of one, and of what is called after it."""
-        start = time.perf_counter()
+    def step(self, track: Track, iteration: int) -> tuple[float, float]:
+        """Seconds of one and of what is called after it: of the clock, and of this thread."""
+        start, computed = time.perf_counter(), time.thread_time()
         self.optimizer.zero_grad()
         functional.cross_entropy(self.model(self._images), self._labels).backward()
         self.optimizer.step()
         track(iteration)
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.thread_time() - computed
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Seconds of each step, alone and tracked, those until all was closed, and bytes on disk."""
+    """Seconds of each step (clock and thread), alone and tracked, of all processors, and bytes on disk."""
 
-    alone: list[float]
-    tracked: list[float]
-    closing: float
+    alone: list[tuple[float, float]]
+    tracked: list[tuple[float, float]]
+    processors: float
     size_bytes: int
 
 
@@ -155,12 +164,22 @@ def trained(tracker: Callable[..., Any], folder: Path, steps: int) -> Trained:
     alone, tracked = [], []
     with tracker(training.model, training.optimizer, folder) as track:
         for iteration in range(WARM_UP + steps):
+            if iteration == WARM_UP:
+                began = processor_seconds()
             alone.append(bare.step(lambda iteration: None, iteration))
             tracked.append(training.step(track, iteration))
-        began = time.perf_counter()
-    closing = time.perf_counter() - began
+    processors = processor_seconds() - began
     size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Trained(alone[WARM_UP:], tracked[WARM_UP:], closing, size_bytes)
+    return Trained(alone[WARM_UP:], tracked[WARM_UP:], processors, size_bytes)
+
+
+def processor_seconds() -> float:
+    """What this process and those below it have taken of all processors so far."""
+    total = time.process_time()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            total += child.cpu_times().user + child.cpu_times().system
+    return total
 
 
 def measured(folder: Path, steps: int, rounds: int) -> tuple[float, dict[str, Cost], dict[str, str]]:
@@ -182,10 +201,12 @@ def measured(folder: Path, steps: int, rounds: int) -> tuple[float, dict[str, Co
             finally:
                 shutil.rmtree(place, ignore_errors=True)
                 shutil.rmtree(folder / "few", ignore_errors=True)
-            added = [mine - other for mine, other in zip(found.tracked, found.alone, strict=True)]
-            bare += found.alone
-            costs[name].in_training.append(statistics.median(added))
-            costs[name].in_all.append((sum(added) + found.closing) / steps)
+            added = np.array(found.tracked) - np.array(found.alone)
+            bare += [clock for clock, _ in found.alone]
+            clock, thread = np.median(added, axis=0).tolist()
+            costs[name].clock.append(clock)
+            costs[name].thread.append(thread)
+            costs[name].processors.append((found.processors - 2 * sum(own for _, own in found.alone)) / steps)
     return statistics.median(bare), costs, errors
 
 
@@ -205,19 +226,25 @@ def main() -> None:
         f"ResNet-20, {weights:,} parameters, a step of {1e3 * step:.0f} ms; {given.steps} dumps, {given.rounds} rounds"
     )
     table = Table(title=title, title_style="")
-    for heading in ("a dump", "in training", "ratio", "mean, with closing", "ratio", "bytes on disk", "ratio"):
+    for heading in (
+        "a dump", "training waits", "its thread computes", "ratio", "all computes", "ratio", "bytes on disk", "ratio",
+    ):  # fmt: skip
         table.add_column(heading, justify="left" if heading == "a dump" else "right")
-    ours = [statistics.median(costs["DeepTracker"].in_training), statistics.median(costs["DeepTracker"].in_all)]
+    ours = costs["DeepTracker"]
     for name, cost in costs.items():
         if name in errors:
             table.add_row(name, f"not measured: {errors[name]}")
             continue
-        seconds = [statistics.median(cost.in_training), statistics.median(cost.in_all)]
-        cells = [
-            cell for one, our in zip(seconds, ours, strict=True) for cell in (f"{1e3 * one:.1f} ms", f"{one / our:.1f}")
-        ]
+        (clock, thread, everything), (_, our_thread, our_everything) = cost.seconds, ours.seconds
         table.add_row(
-            name, *cells, f"{cost.size_bytes:,.0f}", f"{cost.size_bytes / costs['DeepTracker'].size_bytes:.2f}"
+            name,
+            f"{1e3 * clock:.1f} ms",
+            f"{1e3 * thread:.1f} ms",
+            f"{thread / our_thread:.1f}",
+            f"{1e3 * everything:.1f} ms",
+            f"{everything / our_everything:.1f}",
+            f"{cost.size_bytes:,.0f}",
+            f"{cost.size_bytes / ours.size_bytes:.2f}",
         )
     console = Console()
     console.width = max(console.width, 150)
