@@ -11,7 +11,7 @@
    All is the difference of the two. "Training waits": median of the clock. "Its thread computes": median of what
    the thread that trains has taken of a processor, which other work on the machine hardly changes. "All computes": what
    all threads and processes have taken for all dumps until everything is closed, by dumps. Medians over rounds.
-4. Bytes are the slope between a short training and a long one, so that what is written once does not count.
+4. Bytes are those of the whole folder after BYTES_DUMPS dumps of a training with two images, by dumps.
 5. What is not installed is left out, and its error told.
 """
 
@@ -45,6 +45,7 @@ from torch.nn import functional  # noqa: E402
 from deeptracker.demo.models import make_model  # noqa: E402
 
 BATCH, WARM_UP = 32, 3
+BYTES_DUMPS, BYTES_BATCH = 100, 2
 
 Track = Callable[[int], None]
 """Called after each optimizer step, with the iteration: what the user's script would do there."""
@@ -132,11 +133,11 @@ class Cost:
 class Training:
     """A network that is trained on the same batch again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int) -> None:
         torch.manual_seed(0)
         self.model = make_model("resnet20", 3, 10, 32)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
-        self._images, self._labels = torch.rand(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,))
+        self._images, self._labels = torch.rand(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
 
     def step(self, track: Track, iteration: int) -> tuple[float, float]:
         """Seconds of one and of what is called after it: of the clock, and of this thread."""
@@ -150,17 +151,16 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Seconds of each step (clock and thread), alone and tracked, of all processors, and bytes on disk."""
+    """Seconds of each step (clock and thread), alone and tracked, and of all processors."""
 
     alone: list[tuple[float, float]]
     tracked: list[tuple[float, float]]
     processors: float
-    size_bytes: int
 
 
 def trained(tracker: Callable[..., Any], folder: Path, steps: int) -> Trained:
     """Train two networks in turn, one of them tracked."""
-    bare, training = Training(), Training()
+    bare, training = Training(BATCH), Training(BATCH)
     alone, tracked = [], []
     with tracker(training.model, training.optimizer, folder) as track:
         for iteration in range(WARM_UP + steps):
@@ -169,8 +169,16 @@ def trained(tracker: Callable[..., Any], folder: Path, steps: int) -> Trained:
             alone.append(bare.step(lambda iteration: None, iteration))
             tracked.append(training.step(track, iteration))
     processors = processor_seconds() - began
-    size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Trained(alone[WARM_UP:], tracked[WARM_UP:], processors, size_bytes)
+    return Trained(alone[WARM_UP:], tracked[WARM_UP:], processors)
+
+
+def bytes_a_dump(tracker: Callable[..., Any], folder: Path) -> float:
+    """Bytes on disk of a training that is only tracked, by dumps."""
+    training = Training(BYTES_BATCH)
+    with tracker(training.model, training.optimizer, folder) as track:
+        for iteration in range(BYTES_DUMPS):
+            training.step(track, iteration)
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / BYTES_DUMPS
 
 
 def processor_seconds() -> float:
@@ -193,14 +201,13 @@ def measured(folder: Path, steps: int, rounds: int) -> tuple[float, dict[str, Co
             try:
                 found = trained(tracker, place, steps)
                 if number == 0:
-                    few = trained(tracker, folder / "few", steps // 4)
-                    costs[name].size_bytes = (found.size_bytes - few.size_bytes) / (steps - steps // 4)
+                    costs[name].size_bytes = bytes_a_dump(tracker, folder / "bytes")
             except Exception as error:  # one that is not installed, or fails, is told in the table
                 errors[name] = f"{type(error).__name__}: {error}"
                 continue
             finally:
                 shutil.rmtree(place, ignore_errors=True)
-                shutil.rmtree(folder / "few", ignore_errors=True)
+                shutil.rmtree(folder / "bytes", ignore_errors=True)
             added = np.array(found.tracked) - np.array(found.alone)
             bare += [clock for clock, _ in found.alone]
             clock, thread = np.median(added, axis=0).tolist()

@@ -14,6 +14,7 @@ from benchmarks.rival_trackers import BATCH, TRACKERS, measured
 @pytest.mark.filterwarnings("ignore")  # those of TensorBoard's own imports
 def test_what_is_installed_is_measured_and_the_rest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rival_trackers, "BATCH", 2)
+    monkeypatch.setattr(rival_trackers, "BYTES_DUMPS", 4)
     small = lambda *given: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 900, 10))  # noqa: E731
     monkeypatch.setattr(rival_trackers, "make_model", small)
 
