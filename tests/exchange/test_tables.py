@@ -60,6 +60,7 @@ def test_tables_hold_what_the_run_answers(
     assert {name: len(table) for name, table in found.items()} == report.rows
     assert set(found) == {"filters", "layers", "predictions", "samples", "scalars"}
     assert found["filters"].column_names == ["iteration", "layer", "filter", *MEASURES]
+    assert found["filters"]["change"].null_count == run.network().filters  # at the first dump it is undefined
     assert_filters(found["filters"], run, [layer.name for layer in run.network().layers])
     nodes = found["layers"]
     names = [node.name for node in run.nodes()]
@@ -76,6 +77,7 @@ def test_tables_hold_what_the_run_answers(
     assert set(found["samples"]["class"].to_pylist()) == set(run.class_names)
     for name, logged in run.scalars().items():
         np.testing.assert_array_equal(values(found["scalars"], name).astype(logged.dtype), logged)
+    assert not np.isnan(pa.compute.mean(found["layers"]["change"]).as_py())
 
 
 def test_some_tables_measures_and_layers_may_be_chosen(place: Path, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def export(
 
     `parquet` and `csv` make a file a table. `filters`: one row a dump and filter, a column a measure. `layers`: one row
     a dump and node (layer, module, and the network under the empty name), measures and quartiles. `predictions`: one
-    row a dump and sample; `samples` names the samples. `scalars`: one row an iteration.
+    row a dump and sample; `samples` names the samples. `scalars`: one row an iteration. What is
+    undefined is null.
 
     `tensorboard` writes scalars, and of each layer and the `network` the statistics mean, sd, l2, grad_l2, change and
     update_ratio, or those of `--measures`. Needs TensorBoard: `pip install 'deeptracker[tensorboard]'`.

@@ -5,7 +5,8 @@
    `scalars`: one row an iteration, a column a name. docs/decisions/0016 says why they are laid out so.
 2. The log is read dump by dump; what is held is a dump, and rows until they are worth a group (`ROWS`).
 3. A file is written under a name that begins with a dot, and renamed when all is in it.
-4. A dump that cannot be read is told and left out.
+4. What is undefined or missing is null.
+5. A dump that cannot be read is told and left out.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ class _Source:
         """The tables that have nothing to do with dumps."""
         found = {}
         if "scalars" in self.tables:
-            found["scalars"] = pa.table(self._log.scalars())
+            found["scalars"] = _without_nan(self._log.scalars())
         if self.samples is not None:
             labels, names = self.samples.labels, self._log.info.class_names
             known = names is not None and len(names) == self.samples.classes
@@ -189,6 +190,7 @@ class _Source:
             sample = np.arange(rows["predicted"].shape[1], dtype=np.int32)
             values = {name: rows[name][0] for name in ("predicted", "probability", "loss")}
             values |= {name: values[name].astype(np.float32) for name in ("probability", "loss")}
+            values["predicted"] = pa.array(values["predicted"], mask=values["predicted"] < 0)
             found["predictions"] = _table(iteration, {"sample": sample, **values})
         return found
 
@@ -241,12 +243,28 @@ class _TableFile:
     def _opened(self, schema: pa.Schema) -> Any:
         if self._path.suffix == ".csv":
             return csv.CSVWriter(self._hidden, schema)
-        return parquet.ParquetWriter(self._hidden, schema, compression="zstd")
+        floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+        others = [field.name for field in schema if field.name not in floats]
+        # Floats of a training hardly repeat, but their upper bytes do: split they compress; a dictionary is in vain.
+        return parquet.ParquetWriter(
+            self._hidden, schema, compression="zstd", use_dictionary=others, use_byte_stream_split=floats
+        )
 
 
 def _table(iteration: int, columns: dict[str, Any]) -> pa.Table:
     count = len(next(iter(columns.values())))
-    return pa.table({"iteration": np.full(count, iteration, np.int64), **columns})
+    return _without_nan({"iteration": np.full(count, iteration, np.int64), **columns})
+
+
+def _without_nan(columns: dict[str, Any]) -> pa.Table:
+    """NaN as null: the mean of a column in SQL passes over nulls, and becomes NaN by one NaN."""
+    return pa.table(
+        {name: pa.array(values, from_pandas=True) if _is_float(values) else values for name, values in columns.items()}
+    )
+
+
+def _is_float(values: Any) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind == "f"
 
 
 def _repeated(names: Sequence[str], counts: Sequence[int]) -> pa.Array:
