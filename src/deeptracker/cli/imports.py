@@ -107,8 +107,8 @@ def checkpoints(
     `step=1600.pt`. Files are mapped into memory, and never run as code; a class that one holds besides weights must be
     allowed by name, if you trust it: `--allow argparse.Namespace`.
 
-    **With** `--model` the function makes the network, and every snapshot is loaded into it: kinds of layers. With
-    `--validation` also the graph, samples and their pictures, and predictions. Modules may lie in this folder. An `.npz`
+    **With** `--model` the function makes the network, and every snapshot is loaded into it; layers have their true kinds.
+    With `--validation` there are graph, samples and their pictures, and predictions. Modules may lie here. An `.npz`
     holds `x_test` and `y_test`, or `x` and `y`; an image folder a folder for each class, or `val/` that does. Images in
     bytes become 0..1; `--mean` and `--sd` follow. For anything else write a function that returns a loader, a data set
     or arrays (x, y), in the same order each time. Gradients, and `update_ratio`, are unknown.
