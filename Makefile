@@ -5,7 +5,7 @@ BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
-.PHONY: help demo test check format unit browser bench bench-growth bench-live web clean chromium
+.PHONY: help demo test check format unit browser bench bench-growth bench-live bench-rivals web clean chromium
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ bench-growth: .venv/bench  ## Measure answers beside other tools, the index, and
 
 bench-live: .venv/bench  ## Measure a live run with 20 readers for 10 minutes
 	$(BIN)/python benchmarks/live.py
+
+bench-rivals: .venv/dev  ## Measure what Weights & Biases, TensorBoard and Aim cost in the same training (about 5 minutes)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench,rivals]'
+	$(BIN)/python benchmarks/rival_trackers.py
 
 web: .venv/dev  ## Build the page into src/deeptracker/static
 	$(BIN)/python hatch_build.py

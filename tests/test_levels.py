@@ -22,6 +22,7 @@ LEVELS = {
     "run": 3,
     "record": 4,
     "server": 4,
+    "exchange": 4,
     "demo": 5,
     "cli": 6,
     "__main__": 7,

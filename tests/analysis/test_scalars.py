@@ -182,3 +182,9 @@ def test_a_dump_has_the_value_of_its_iteration_or_of_the_next_that_was_logged() 
     assert found.dtype == np.float32
     assert found.tolist() == [0.5, 0.25, 0.125, 0.125]
     assert np.isnan(values_at(np.array([0, 10]), np.zeros(0, np.int64), np.zeros(0))).tolist() == [True, True]
+
+
+def test_rows_where_only_other_scalars_were_logged_tell_nothing_of_this_one() -> None:
+    logged, values = np.array([1, 10, 20, 30]), np.array([0.5, np.nan, 0.25, np.nan])
+    assert values_at(np.array([0, 10, 20, 30]), logged, values).tolist() == [0.5, 0.25, 0.25, 0.25]
+    assert np.isnan(values_at(np.array([0]), logged[:1], np.array([np.nan]))).all()

@@ -74,7 +74,7 @@ def test_iterations_may_be_taken_from_names_although_files_say_others(folder: Pa
     ("arguments", "says"),
     [
         (("nowhere", "--run", "a"), "nowhere must be a folder of snapshots"),
-        ((".", "--run", "a"), "must hold snapshots (.safetensors, .pt, .pth)"),
+        ((".", "--run", "a"), "must hold snapshots (.safetensors, .pt, .pth, .ckpt)"),
         (("checkpoints",), "--run"),
         (("checkpoints", "--run", "a", "--processes", "0"), "--processes"),
         (("checkpoints", "--run", "a", "--iterations", "dates"), "--iterations"),

@@ -156,7 +156,9 @@ def test_the_first_snapshot_by_iteration_gives_the_order_of_layers(tmp_path: Pat
 def test_a_place_without_snapshots_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match="nowhere must be a folder of snapshots"):
         find_snapshots(tmp_path / "nowhere")
-    with pytest.raises(SnapshotError, match=r"must hold snapshots \(\.safetensors, \.pt, \.pth\), not in folders"):
+    with pytest.raises(
+        SnapshotError, match=r"must hold snapshots \(\.safetensors, \.pt, \.pth, \.ckpt\), not in folders"
+    ):
         find_snapshots(tmp_path)
     with pytest.raises(SnapshotError, match="must lie in a local folder"):
         find_snapshots("s3://bucket/checkpoints")

@@ -714,3 +714,15 @@ def test_a_folder_that_has_not_changed_is_not_listed_again_and_one_that_has_is(
     assert reader.refresh()
     assert [dump.iteration for dump in reader.dumps] == [*known, known[-1] + 10]
     assert len(listed) == 4
+
+
+def test_scalars_of_several_files_at_one_iteration_are_one_row(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    log = LogWriter(blobs)
+    log.write_info(info())
+    log.write_scalars(np.array([1, 2, 3]), {"loss": np.array([3.0, 2.0, np.nan])})
+    log.write_scalars(np.array([2, 3]), {"lr": np.array([0.1, 0.2]), "loss": np.array([np.nan, 1.0])})
+    rows = LogReader(blobs).scalars()
+    assert rows["iteration"].tolist() == [1, 2, 3]
+    assert rows["loss"].tolist() == [3.0, 2.0, 1.0]
+    np.testing.assert_array_equal(rows["lr"], [np.nan, 0.1, 0.2])

@@ -120,11 +120,14 @@ def values_at(
 ) -> NDArray[np.float32]:
     """float32 (dumps,): the value logged at each dump's iteration or the next one after it, NaN if nothing was logged.
 
-    `iterations` (dumps,) and `logged` (n,) ascend, `values` is (n,); beyond the last one logged that one counts.
+    `iterations` (dumps,) and `logged` (n,) ascend, `values` is (n,), NaN where only others were logged; beyond the last
+    one logged that one counts.
 
     >>> values_at(np.array([0, 20, 40]), np.array([1, 20]), np.array([0.5, 0.25])).tolist()
     [0.5, 0.25, 0.25]
     """
+    known = ~np.isnan(values)
+    logged, values = logged[known], values[known]
     if not len(logged):
         return np.full(len(iterations), np.nan, np.float32)
     row = np.clip(np.searchsorted(logged, iterations), 0, len(logged) - 1)

@@ -1,4 +1,4 @@
-"""The command line: `deeptracker demo | serve | ls | info | check | index | thin | import`, in a file each or with kin.
+"""The command line: `deeptracker demo | serve | ls | info | check | index | thin | import | export`.
 
 Exit status 0 only where all is well; an error is one message with its remedy, never a traceback. `--json` prints
 numbers as numbers, for scripts.
@@ -14,6 +14,7 @@ import typer
 import deeptracker
 from deeptracker.cli.console import err, out, plain
 from deeptracker.cli.demo import demo
+from deeptracker.cli.export import export
 from deeptracker.cli.imports import imports
 from deeptracker.cli.index import index
 from deeptracker.cli.look import check, info, list_runs
@@ -62,3 +63,4 @@ app.command()(check)
 app.command()(index)
 app.command()(thin)
 app.add_typer(imports, name="import")
+app.command()(export)

@@ -6,6 +6,7 @@
    of the block before the next one begins: weights of one group of two snapshots are in memory, however large snapshots
    are, and however many.
 3. A block is told everything by its value, and knows the snapshot before its first: who measures it does not matter.
+4. With a network all of a snapshot is in memory, as it is looked at whole (`snapshot_models.py`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from deeptracker.record.dump import Dump, Measured
 from deeptracker.record.kernels import FirstConvolution
 from deeptracker.record.measures import Measurer
 from deeptracker.record.network import WeightedLayer
+from deeptracker.record.snapshot_models import ModelSpec, looked_at
 from deeptracker.record.snapshots import Snapshot
 from deeptracker.record.weights import SnapshotError, open_weights
-from deeptracker.schema import MEASURES, Kernels, Layer
+from deeptracker.schema import MEASURES, Kernels, Layer, Network
 from deeptracker.store.log import Histograms
 
 GROUP_BYTES = 64 << 20
@@ -33,11 +35,22 @@ GROUP_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some snapshots after each other, and the one `before` that the first is compared with, None if there is none."""
+    """Some snapshots after each other, and the one `before` that the first is compared with, None if there is none.
 
-    layers: tuple[Layer, ...]
+    `model` is what is known of the network beyond the names in files; `allow` the classes that files may hold.
+    """
+
+    network: Network
     before: Snapshot | None
     snapshots: tuple[Snapshot, ...]
+    model: ModelSpec | None = None
+    labels_crc32: int = 0
+    allow: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Those of the network."""
+        return self.network.layers
 
     @property
     def all(self) -> tuple[Snapshot, ...]:
@@ -47,6 +60,9 @@ class Block:
 
 def measure_block(block: Block) -> list[Dump]:
     """The dumps of all snapshots of a block, that of the one before first; SnapshotError if one cannot be read now."""
+    if block.model is not None:
+        with one_thread():
+            return looked_at(block.model, block.network, block.before, block.snapshots, block.labels_crc32, block.allow)
     layers = without_weights(block.layers)
     convolution = FirstConvolution.of(layers)
     filters = sum(layer.filters for layer in block.layers)
@@ -54,12 +70,12 @@ def measure_block(block: Block) -> list[Dump]:
     measures = np.empty((len(block.all), len(MEASURES), filters), np.float32)
     histograms: list[list[Histograms]] = [[] for _ in block.all]
     kernels: list[Kernels | None] = [None for _ in block.all]
-    with _one_thread():
+    with one_thread():
         for group in _groups(layers):
             measurer = Measurer(group)
             rows = slice(group[0].layer.offset, group[-1].layer.rows.stop)
             for place, snapshot in enumerate(block.all):
-                with _loaded(group, snapshot):
+                with _loaded(group, snapshot, block.allow):
                     measured = measurer.weights()
                     if convolution is not None and any(layer is convolution.layer for layer in group):
                         kernels[place] = convolution.kernels()
@@ -96,9 +112,9 @@ def _groups(layers: Sequence[WeightedLayer]) -> Iterator[list[WeightedLayer]]:
 
 
 @contextmanager
-def _loaded(layers: Sequence[WeightedLayer], snapshot: Snapshot) -> Iterator[None]:
+def _loaded(layers: Sequence[WeightedLayer], snapshot: Snapshot, allow: Sequence[str]) -> Iterator[None]:
     """Meanwhile the layers have the weights of a snapshot: mapped, as far as they are looked at."""
-    with open_weights(snapshot.path) as file:
+    with open_weights(snapshot.path, allow=allow) as file:
         for one in layers:
             there = file.layers.get(one.layer.name)
             if there is None or there.shape != one.layer.shape:
@@ -120,7 +136,7 @@ def _together(groups: Sequence[Histograms]) -> Histograms:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Meanwhile torch uses one: with more, long sums are rounded otherwise, and processes get in each other's way."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,10 +1,12 @@
-"""Which snapshots of weights does a folder hold, and at which iterations were they saved?
+"""Which snapshots of weights do files and folders hold, and at which iterations were they saved?
 
-1. Every `.safetensors`, `.pt` and `.pth` file right in the folder is opened. One that cannot be read is left out.
+1. Every file of weights that is named, or lies right in a folder, is opened, and so are checkpoints of Hugging Face's
+   Trainer, which are folders (`weight_folders.py`). One that cannot be read is left out.
 2. All others must be of one network: the same layers, by name and shape, in the same precision (float64 or not).
 3. Iterations are those that the files say themselves, by an entry `iteration`, `global_step` or `step`, if all do. If
-   none does they come from the names: the number after "step" or "iteration", else the one after "epoch", else the only
-   number in which names differ. Whichever it was is told; where it is not clear nothing is guessed.
+   none does, but all say an `epoch`, that counts. Else they come from the names: the number after "step" or
+   "iteration", else the one after "epoch", else the only number in which names differ. Whichever it was is told; where
+   it is not clear nothing is guessed.
 4. No two may be of the same iteration.
 """
 
@@ -16,8 +18,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deeptracker.record.weights import FORMATS, SAID_BY, SnapshotError, open_weights
+from deeptracker.record.weight_folders import INDEXES, WHOLE, is_weight_folder
+from deeptracker.record.weights import SAID_BY, SnapshotError, open_weights
 from deeptracker.schema import Layer
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt")
+"""How names of files of weights end."""
 
 RULES = ("contents", "names")
 """Where iterations may come from."""
@@ -35,7 +41,7 @@ _LABELLED = {
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A file of weights, and the iteration at which it was saved."""
+    """A file of weights, or a folder of one model's, and the iteration at which it was saved."""
 
     iteration: int
     path: str
@@ -43,7 +49,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """Those of a folder, by iteration.
+    """Those of files and folders, by iteration.
 
     `layers` are those of the first, in the order of its file, offsets all 0. `source` says in words where iterations
     come from, `unreadable` which files were left out and why.
@@ -55,21 +61,26 @@ class Snapshots:
     unreadable: tuple[str, ...]
 
 
-def find_snapshots(folder: str | os.PathLike[str], *, rule: str | None = None) -> Snapshots:
-    """Look at all snapshots in a folder; `rule`, one of RULES, says where iterations must come from.
+Places = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
-    SnapshotError where there is no folder or no snapshot that can be read, where they are of different networks, or
-    their iterations are not clear; ValueError for another rule.
+
+def find_snapshots(places: Places, *, rule: str | None = None, allow: Sequence[str] = ()) -> Snapshots:
+    """Look at all snapshots of some files and folders; `rule`, one of RULES, says where iterations must come from.
+
+    `allow` is that of `open_weights`. SnapshotError where there is no snapshot that can be read, where they are of
+    different networks, or their iterations are not clear; ValueError for another rule.
     """
     if rule is not None and rule not in RULES:
         raise ValueError(f"iterations must come from {' or '.join(RULES)}. Got {rule!r}.")
     said: dict[str, dict[str, int]] = {}
+    epochs: dict[str, int | None] = {}
     unreadable: list[str] = []
     first: tuple[str, tuple[Layer, ...], frozenset[str]] | None = None
-    for path in _paths(folder):
+    for path in _paths(places):
         try:
-            with open_weights(path) as file:
-                layers, doubles, said[path] = tuple(file.layers.values()), file.doubles, file.said
+            with open_weights(path, allow=allow) as file:
+                layers, doubles = tuple(file.layers.values()), file.doubles
+                said[path], epochs[path] = file.said, file.epoch
         except SnapshotError as error:
             unreadable.append(str(error))
             continue
@@ -81,10 +92,12 @@ def find_snapshots(folder: str | os.PathLike[str], *, rule: str | None = None) -
                 "Move it to another folder."
             )
     if first is None:
-        raise SnapshotError(f"{folder} must hold a snapshot that can be read. None can: {unreadable[0]}")
+        raise SnapshotError(f"{_told(places)} must hold a snapshot that can be read. None can: {unreadable[0]}")
+    if rule != "names" and not any(said.values()) and None not in epochs.values():
+        said = {path: {"epoch": epoch} for path, epoch in epochs.items() if epoch is not None}
     iterations, source = _iterations(said, rule)
     snapshots = tuple(sorted((Snapshot(iteration, path) for path, iteration in iterations.items()), key=_by_iteration))
-    with open_weights(snapshots[0].path) as file:
+    with open_weights(snapshots[0].path, allow=allow) as file:
         return Snapshots(snapshots, tuple(file.layers.values()), source, tuple(unreadable))
 
 
@@ -108,17 +121,49 @@ def _other_precision(doubles: frozenset[str], others: frozenset[str]) -> str | N
     return None
 
 
-def _paths(folder: str | os.PathLike[str]) -> list[str]:
-    place, known = Path(folder), ", ".join(FORMATS)
-    if "://" in os.fspath(folder):
-        raise SnapshotError(f"snapshots must lie in a local folder, to be mapped into memory. Got {folder}. Copy them.")
+def places_of(places: Places) -> list[str]:
+    """One place or several, as a list."""
+    return [os.fspath(places)] if isinstance(places, str | os.PathLike) else [os.fspath(place) for place in places]
+
+
+def _paths(places: Places) -> list[str]:
+    """All snapshots, each once, sorted by name."""
+    found = {path for place in places_of(places) for path in _paths_at(place)}
+    if not found:
+        raise SnapshotError(
+            f"{_told(places)} must hold snapshots ({', '.join(SUFFIXES)}), not in folders below it, or folders that "
+            "Hugging Face's Trainer saved. There is none."
+        )
+    return sorted(found)
+
+
+def _paths_at(given: str) -> list[str]:
+    if "://" in given:
+        raise SnapshotError(f"snapshots must lie in a local folder, to be mapped into memory. Got {given}. Copy them.")
+    place = Path(given).absolute()
+    if place.is_file():
+        if place.suffix.lower() not in SUFFIXES:
+            raise SnapshotError(f"a snapshot must end with one of {', '.join(SUFFIXES)}. Got {given}.")
+        return [str(place)]
     if not place.is_dir():
-        raise SnapshotError(f"{folder} must be a folder of snapshots. There is none.")
-    found = [path for path in place.absolute().iterdir() if path.suffix.lower() in FORMATS and path.is_file()]
-    paths = sorted(str(path) for path in found if not path.name.startswith("."))
-    if not paths:
-        raise SnapshotError(f"{folder} must hold snapshots ({known}), not in folders below it. There is none.")
-    return paths
+        raise SnapshotError(f"{given} must be a folder of snapshots, or one of them. There is none.")
+    seen = [path for path in place.iterdir() if not path.name.startswith(".")]
+    folders = [path for path in seen if path.is_dir() and is_weight_folder(path)]
+    if not folders and is_weight_folder(place):
+        return [str(place)]
+    files = [path for path in seen if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return [str(path) for path in (*folders, *files) if not folders or not _is_last_model(path)]
+
+
+def _is_last_model(path: Path) -> bool:
+    """Does the name say that the Trainer saved it last, beside its checkpoints?"""
+    shards = re.fullmatch(r"(?:model|pytorch_model)-\d+-of-\d+\.(?:safetensors|bin)", path.name)
+    return path.name in (*WHOLE, *INDEXES) or shards is not None
+
+
+def _told(places: Places) -> str:
+    first, *others = places_of(places)
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _iterations(said: Mapping[str, Mapping[str, int]], rule: str | None) -> tuple[dict[str, int], str]:

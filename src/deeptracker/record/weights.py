@@ -1,8 +1,9 @@
 """What does a file of weights hold: which layers, and does it say at which iteration it was saved?
 
 1. A file is mapped into memory: opening reads its table of contents, and a tensor comes from the disk as it is used.
-   Files of torch are read with `weights_only=True`, so nothing in them is ever run.
+   Files of torch are read with `weights_only=True`, so nothing in them is ever run but what the user allows by name.
 2. Weights are the state dict that is the file itself, or lies in it under `state_dict`, `model_state_dict` or `model`.
+   A folder that Hugging Face's Trainer saved is one file of weights as well (`weight_folders.py`).
 3. What `torch.compile` and data-parallel wrappers put into names is taken out: a `module.` or `_orig_mod.` before all
    of them, and `_orig_mod` anywhere.
 4. Which weights are layers, and what they are called, is told in `network.py`. A file has no modules, so the kind of a
@@ -21,7 +22,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -30,11 +31,16 @@ from typing import Any
 import torch
 
 from deeptracker.errors import DeepTrackerError
+from deeptracker.record.named import named_class
 from deeptracker.record.network import is_scale, is_weight, layer_name
+from deeptracker.record.weight_folders import files_of, said_in_folder
 from deeptracker.schema import Layer
 
 SAID_BY = ("iteration", "global_step", "step")
 """Entries of a file, or of its metadata, that say at which iteration it was saved."""
+
+EPOCH = "epoch"
+"""The entry that says after how many epochs; it counts where none says an iteration."""
 
 _STATE_DICTS = ("state_dict", "model_state_dict", "model")
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -50,27 +56,41 @@ class WeightsFile:
     """A file of weights while it is open.
 
     `layers` by name, in the order of the file, offsets all 0; those in `doubles` are float64; `said` are the iterations
-    that it says it was saved at, by the name of the entry.
+    that it says it was saved at, by the name of the entry, `epoch` that it says.
     """
 
     layers: dict[str, Layer]
     doubles: frozenset[str]
     said: dict[str, int]
+    epoch: int | None
     _tensors: dict[str, Callable[[], torch.Tensor]]
+    _state: dict[str, Callable[[], torch.Tensor]]
 
     def tensor(self, layer: str) -> torch.Tensor:
         """The weight of a layer, mapped; float32, or float64 if the file has it so."""
         tensor = self._tensors[layer]().detach()
         return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors of the state dict, mapped, as they are; names without what wrappers have put into them."""
+        return {key: tensor().detach() for key, tensor in self._state.items()}
+
 
 @contextmanager
-def open_weights(path: str) -> Iterator[WeightsFile]:
-    """Open a `.safetensors`, `.pt` or `.pth` file; SnapshotError if it cannot be read, or has no weights."""
+def open_weights(path: str, *, allow: Sequence[str] = ()) -> Iterator[WeightsFile]:
+    """Open a file with one of FORMATS, or a folder of Hugging Face's; SnapshotError if it cannot be read or has none.
+
+    `allow` names classes, `package.module.Class`, that a file of torch may hold besides weights and plain values.
+    """
     with ExitStack() as stack:
         try:
-            entries, says = FORMATS[Path(path).suffix.lower()](path, stack)
-            found = _found(entries, says)
+            entries: dict[str, _Entry] = {}
+            says: dict[str, Any] = {}
+            for part in files_of(path):
+                more, told = FORMATS[Path(part).suffix.lower()](part, stack, allow)
+                entries |= more
+                says |= told
+            found = _found(entries, says | said_in_folder(path))
         except DeepTrackerError:
             raise
         except Exception as error:
@@ -101,7 +121,7 @@ class _Entry:
 _Contents = tuple[dict[str, _Entry], Mapping[str, Any]]
 
 
-def _of_safetensors(path: str, stack: ExitStack) -> _Contents:
+def _of_safetensors(path: str, stack: ExitStack, allow: Sequence[str]) -> _Contents:
     try:
         from safetensors import safe_open
     except ImportError as error:
@@ -116,12 +136,14 @@ def _of_safetensors(path: str, stack: ExitStack) -> _Contents:
         floating = kind.startswith(("F", "BF"))
         tensor = _later(file.get_tensor, key)
         entries[key] = _Entry(tuple(part.get_shape()), floating, kind == "F64", None, tensor)
-    says = {name: entries[name].tensor() for name in SAID_BY if name in entries and not entries[name].shape}
+    said = (name for name in (*SAID_BY, EPOCH) if name in entries and not entries[name].shape)
+    says = {name: entries[name].tensor() for name in said}
     return entries, says | (file.metadata() or {})
 
 
-def _of_torch(path: str, stack: ExitStack) -> _Contents:
-    with warnings.catch_warnings():
+def _of_torch(path: str, stack: ExitStack, allow: Sequence[str]) -> _Contents:
+    allowed: list[Any] = [named_class(name) for name in allow]
+    with torch.serialization.safe_globals(allowed) if allowed else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what torch says, only errors matter here
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     if not isinstance(content, Mapping):
@@ -133,10 +155,12 @@ def _of_torch(path: str, stack: ExitStack) -> _Contents:
     return {}, content
 
 
-FORMATS: dict[str, Callable[[str, ExitStack], _Contents]] = {
+FORMATS: dict[str, Callable[[str, ExitStack, Sequence[str]], _Contents]] = {
     ".safetensors": _of_safetensors,
     ".pt": _of_torch,
     ".pth": _of_torch,
+    ".ckpt": _of_torch,
+    ".bin": _of_torch,
 }
 """How files are read, by how their names end."""
 
@@ -172,7 +196,14 @@ def _found(entries: Mapping[str, _Entry], says: Mapping[str, Any]) -> WeightsFil
         else:
             layers[name], tensors[name] = _layer(name, entry.shape, (name,)), entry.tensor
             doubles |= {name} if entry.is_double else set()
-    return WeightsFile(layers, frozenset(doubles), _iterations(says), tensors)
+    state = {name: entries[key].tensor for key, name in _bare([k for k in entries if _is_state(k, entries[k])]).items()}
+    said = _iterations(says, SAID_BY)
+    return WeightsFile(layers, frozenset(doubles), said, _iterations(says, (EPOCH,)).get(EPOCH), tensors, state)
+
+
+def _is_state(key: str, entry: _Entry) -> bool:
+    """Is it part of the model, not a number that says when it was saved?"""
+    return bool(entry.shape) or key not in (*SAID_BY, EPOCH)
 
 
 def _layer_names(entries: Mapping[str, _Entry]) -> dict[str, str]:
@@ -217,10 +248,10 @@ def _numbers_as_numbers(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: [int(x) if i % 2 else x for i, x in enumerate(re.split("([0-9]+)", name))])
 
 
-def _iterations(says: Mapping[str, Any]) -> dict[str, int]:
-    """Those of the entries that say an iteration, as whole numbers."""
+def _iterations(says: Mapping[str, Any], names: Sequence[str]) -> dict[str, int]:
+    """Those of the entries of these names that are whole numbers."""
     found = {}
-    for name in SAID_BY:
+    for name in names:
         value = says.get(name)
         if isinstance(value, torch.Tensor) and value.numel() == 1:
             value = value.item()
@@ -236,10 +267,22 @@ def _reason(path: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is not there any more."
     if isinstance(error, UnpicklingError):
-        return "it holds Python objects besides weights and plain values. Save model.state_dict() instead."
+        return f"it holds Python objects besides weights and plain values{_asked_for(str(error))}."
     if isinstance(error, RuntimeError) and "TorchScript" in str(error):
         return "it is a TorchScript archive. Save model.state_dict() instead."
     if isinstance(error, RuntimeError) and "mmap can only be used" in str(error) and os.path.getsize(path):
         return "it is in the format that torch had before 1.6, or not of torch at all. Load it, and save it again."
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return f"it is empty, cut short or damaged ({lines[0][:160].rstrip('.')})."
+
+
+def _asked_for(text: str) -> str:
+    """The class that torch refuses to make, and what to do, from what torch says.
+
+    >>> _asked_for("Unsupported global: GLOBAL argparse.Namespace was not an allowed global by default.")
+    ': argparse.Namespace. Save model.state_dict() instead, or, if you trust the file, --allow argparse.Namespace'
+    """
+    found = re.search(r"GLOBAL ([\w.]+)", text)
+    if found is None:
+        return ". Save model.state_dict() instead"
+    return f": {found[1]}. Save model.state_dict() instead, or, if you trust the file, --allow {found[1]}"

@@ -232,19 +232,23 @@ class LogReader:
         return merged_predictions(pieces, samples)
 
     def scalars(self) -> dict[str, npt.NDArray[Any]]:
-        """All scalars: `iteration` int64 (n,), ascending, and float64 (n,) for each name, NaN where not logged."""
+        """All scalars: `iteration` int64 (n,), ascending, and float64 (n,) for each name, NaN where not logged.
+
+        Rows of several files at one iteration are one row.
+        """
         paths = sorted(self._listing.scalars, key=self._listing.scalars.__getitem__)
         rows = [self._scalar_rows(path) for path in paths]
         rows = [row for row in rows if row]
         names = sorted({name for row in rows for name in row} - {"iteration"})
         if not rows:
             return {"iteration": np.zeros(0, np.int64)}
-        iteration = np.concatenate([row["iteration"] for row in rows])
-        order = np.argsort(iteration, kind="stable")
-        out: dict[str, npt.NDArray[Any]] = {"iteration": iteration[order]}
+        iterations, place = np.unique(np.concatenate([row["iteration"] for row in rows]), return_inverse=True)
+        out: dict[str, npt.NDArray[Any]] = {"iteration": iterations}
         for name in names:
-            missing = [row.get(name, np.full(len(row["iteration"]), np.nan)) for row in rows]
-            out[name] = np.concatenate(missing)[order]
+            values = np.concatenate([row.get(name, np.full(len(row["iteration"]), np.nan)) for row in rows])
+            logged = ~np.isnan(values)
+            out[name] = np.full(len(iterations), np.nan)
+            out[name][place[logged]] = values[logged]  # of two values at one iteration the last is kept
         return out
 
     def check(self) -> list[str]:

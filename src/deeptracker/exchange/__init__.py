@@ -1,0 +1,1 @@
+"""What other tools wrote, into a run; and a run, into what other tools read."""
