@@ -20,7 +20,7 @@ from torch import nn
 
 from deeptracker.errors import DeepTrackerError
 from deeptracker.record.dump import Dump
-from deeptracker.record.evaluation import Outcome, evaluate
+from deeptracker.record.evaluation import evaluate
 from deeptracker.record.evaluations import EXAMPLES
 from deeptracker.record.graph import network_of
 from deeptracker.record.kernels import FirstConvolution
@@ -28,7 +28,7 @@ from deeptracker.record.measures import Measurer
 from deeptracker.record.named import named_function
 from deeptracker.record.network import WeightedLayer, arranged, unwrap, weighted_layers
 from deeptracker.record.pictures import PictureMaker
-from deeptracker.record.sample_set import SampleSet
+from deeptracker.record.sample_set import Outcome, SampleSet
 from deeptracker.record.snapshots import Snapshot
 from deeptracker.record.state_names import matched
 from deeptracker.record.validation import Inputs, split_batch
