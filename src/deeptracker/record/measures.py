@@ -15,7 +15,7 @@ the dense one that it stands for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,10 @@ class Measurer:
         self._counts: list[torch.Tensor] = []
         self._begin()
 
+    def follow(self, layers: Sequence[WeightedLayer]) -> None:
+        """The same layers with other parameters."""
+        self._layers = layers
+
     @torch.no_grad()
     def remember(self) -> None:
         """Take the weights as those of the dump before, without measuring."""
@@ -56,12 +60,19 @@ class Measurer:
         self._before = [_copied_rows(layer) for layer in self._layers]
 
     @torch.no_grad()
-    def gradients(self, *, scale: torch.Tensor | None = None) -> None:
-        """Measure the gradients as they are now, divided by `scale` where the optimizer will do so itself."""
+    def gradients(
+        self, *, scale: torch.Tensor | None = None, of: Callable[[torch.Tensor], bool] = lambda weight: True
+    ) -> None:
+        """Measure the gradients as they are now, of the weights that `of` names; those measured last count.
+
+        They are divided by `scale` where the optimizer will do so itself.
+        """
         for index, layer in enumerate(self._layers):
             gradient = layer.weight.grad
-            if gradient is None:
+            if gradient is None or not of(layer.weight):
                 continue
+            self._out[index][_ROW["nonfinite"]] = 0
+            self._counts[index][_GRADIENT] = 0
             rows = layer.rows(gradient.to_dense() if gradient.is_sparse else gradient)
             with _without_autocast(rows):
                 for part in _blocks(rows):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,15 @@ def undisturbed(model: nn.Module, data: object = None) -> Iterator[None]:
         stack.callback(_buffers(model))
         for module in model.modules():
             module.training = False
+        stack.enter_context(_not_compiling())
         stack.enter_context(torch.no_grad())
         yield
+
+
+def _not_compiling() -> AbstractContextManager[Any]:
+    """Compiled parts run as they were written: in eval mode they would be compiled anew, and a few times only."""
+    set_stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
+    return nullcontext() if set_stance is None else set_stance("force_eager")
 
 
 def _flags(model: nn.Module) -> Callable[[], None]:

@@ -5,7 +5,8 @@
 2. `update` lists from the newest complete dump on, so looking at a long log that hardly grew is cheap. When training
    was resumed the listing begins anew: the new branch may write before the newest dump that was known.
 3. Of every branch the dumps up to where the next one begins are shown, and of two at one iteration the later branch's.
-   The newest dump is shown once it is complete.
+   The newest dump is shown once it is complete, those before the newest complete one always; and others once so many
+   came after them that no rank can still be writing them (`MOST_BEHIND`).
 4. Sizes and times are asked for when somebody wants to know them: that takes longer than all of this.
 """
 
@@ -24,8 +25,11 @@ from deeptracker.store.blobs import BEGINNING, Blob, Blobs
 KINDS = ("predictions", "layers", "kernels", "filters")
 """Kinds of files that a dump may have, in the order in which they are written."""
 
-_DUMP = {kind: re.compile(rf"log/{kind}/(\d{{12}})(?:\.branch(\d{{3}}))?(?:\.rank\d{{3}})?\.arrow") for kind in KINDS}
+_DUMP = {kind: re.compile(rf"log/{kind}/(\d{{12}})(?:\.branch(\d{{3}}))?(?:\.rank\d{{3,}})?\.arrow") for kind in KINDS}
 _SCALARS = re.compile(r"log/scalars/(\d{12})-(\d{12})(?:\.branch(\d{3}))?\.arrow")
+
+MOST_BEHIND = 32
+"""No process of a distributed training writes its predictions so many dumps after the others: its queue is shorter."""
 
 SETTLED_NS = 2_000_000_000
 """A folder that changed less than two seconds before it was listed may change again without its time telling so."""
@@ -91,9 +95,14 @@ class Listing:
         """The dumps to show, by iteration; `is_complete` is asked for those that may be the newest."""
         ends = [self.end_of(branch) for branch in range(len(self._branches))]
         kept = sorted(key for key in self.dumps if key[1] < len(ends) and key[0] <= ends[key[1]])
-        newest = kept[-1][0] if kept else 0
-        whole = (key for key in kept if key[0] < newest or key in self._complete or is_complete(key))
-        keys = sorted(dict(whole).items())
+        given_up = kept[-MOST_BEHIND - 1][0] if len(kept) > MOST_BEHIND else -1
+        whole: list[DumpKey] = []
+        newest = -1
+        for key in reversed(kept):
+            if key[0] < newest or key[0] <= given_up or key in self._complete or is_complete(key):
+                newest = max(newest, key[0])
+                whole.append(key)
+        keys = sorted(dict(reversed(whole)).items())
         for key in set(keys) - self._complete:
             for kind in self.dumps[key]:
                 self._newest[kind] = max(self._newest.get(kind, 0), key[0])
