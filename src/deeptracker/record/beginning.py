@@ -21,7 +21,7 @@ from deeptracker.errors import RunExistsError
 from deeptracker.record.ranks import Ranks
 from deeptracker.record.schedule import Schedule
 from deeptracker.record.trouble import warn_user
-from deeptracker.record.versions import same_layers, version_with
+from deeptracker.record.versions import copy_samples, next_version, same_layers, version_with
 from deeptracker.schema import Branch, Layer, Network, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader, LogWriter
@@ -110,6 +110,26 @@ def begin_together(
     blobs = Blobs(place)
     branch = len(known["info"].branches) - 1
     return blobs, Beginning(log=LogWriter(blobs, branch, rank=ranks.rank, ranks=ranks.count), **known)
+
+
+def begin_version(
+    run: Blobs, layers: Sequence[Layer], iteration: int, info: RunInfo, schedule: Schedule
+) -> tuple[Blobs, Beginning]:
+    """Begin a run beside this one, for the same samples, now that the model has other layers; where to, and how."""
+    blobs = next_version(run.place, layers)
+    begun = begin(
+        blobs,
+        layers,
+        resume=iteration,
+        name=None,
+        config=info.config,
+        class_names=info.class_names,
+        schedule=schedule,
+        says=False,
+    )
+    if begun.samples is None:
+        copy_samples(run, blobs)
+    return blobs, begun
 
 
 def _continued(

@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
+from deeptracker.record.beginning import Beginning
 from deeptracker.record.dump import Measured
+from deeptracker.record.graph import network_of
 from deeptracker.record.kernels import FirstConvolution
 from deeptracker.record.measures import Measurer
 from deeptracker.record.network import WeightedLayer, arranged, weighted_layers
@@ -21,6 +24,19 @@ from deeptracker.record.ranks import Ranks
 from deeptracker.record.sharded import ShardedConvolution, ShardedMeasurer, is_sharded
 from deeptracker.record.versions import same_layers
 from deeptracker.schema import Kernels, Network
+
+
+def write_network(
+    begun: Beginning, model: nn.Module, layers: Sequence[WeightedLayer], example: Callable[[], tuple[Any, ...]] | None
+) -> Network:
+    """Write the first documents of a run; its network, if it had none before by following an example.
+
+    No forward pass of a sharded model is followed: all processes would have to take part, and its weights are other
+    tensors each time.
+    """
+    network = begun.network or network_of(model, layers, None if is_sharded(layers) else example)
+    begun.write(network)
+    return network
 
 
 class Measuring:

@@ -69,6 +69,11 @@ def unwrap(model: nn.Module) -> nn.Module:
             return model
 
 
+def is_average(model: nn.Module | None) -> bool:
+    """Is it a copy of a model with averages of its weights?"""
+    return isinstance(model, AveragedModel)
+
+
 def weighted_layers(model: nn.Module) -> tuple[WeightedLayer, ...]:
     """The layers of a model in the order of its modules; ValueError if it has none or is not initialised yet."""
     layers: list[WeightedLayer] = []

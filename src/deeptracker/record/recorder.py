@@ -22,23 +22,21 @@ from typing import Any, Self
 
 from torch import nn
 
-from deeptracker.record.beginning import Beginning, begin, begin_together
+from deeptracker.record.beginning import Beginning, begin_together, begin_version
 from deeptracker.record.dump import Dump
 from deeptracker.record.evaluations import Evaluations
-from deeptracker.record.graph import network_of
 from deeptracker.record.index_builder import LAST_SECONDS, IndexBuilder
 from deeptracker.record.losses import RUN_FILE, Losses, unknown_samples
-from deeptracker.record.measuring import Measuring
-from deeptracker.record.network import WeightedLayer, unwrap, weighted_layers
+from deeptracker.record.measuring import Measuring, write_network
+from deeptracker.record.network import WeightedLayer, is_average, unwrap, weighted_layers
 from deeptracker.record.output import Output
 from deeptracker.record.overhead import Overhead
 from deeptracker.record.ranks import Ranks
 from deeptracker.record.schedule import as_schedule
-from deeptracker.record.sharded import is_sharded
 from deeptracker.record.steps import Optimizers, Part, Steps, as_optimizers
 from deeptracker.record.tensor_scalars import TensorScalars
 from deeptracker.record.trouble import warn_user
-from deeptracker.record.versions import DISTRIBUTED_LAYERS_CHANGED, copy_samples, next_version, went_on_in
+from deeptracker.record.versions import DISTRIBUTED_LAYERS_CHANGED, went_on_in
 from deeptracker.record.writer import Failure, Writer
 from deeptracker.schema import Network, Predictions
 from deeptracker.store.blobs import Blobs
@@ -51,7 +49,7 @@ class Recorder:
     a step that a GradScaler skips is none. `every` says when a dump is due: a number of iterations, `"7/epoch"` (with
     `steps_per_epoch`), iterations, or a rule `iteration -> bool`. `validation` is a loader of `(image, label)` batches,
     arrays `(x, y)` or a data set; a model with one output per sample must give a logit. `validation_model` is evaluated
-    in place of `model`: an average of weights (`AveragedModel`), say, as it is when the optimizer's step ends.
+    in place of `model`: an average of weights (`AveragedModel`), say, which is waited for until the next step begins.
     `validation_ids` name the samples in the order of the data; if not given, numbers do. `example_input` is what a call
     of the model takes (a tuple: several arguments), to see how data flows; if not given, the first validation images.
     `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
@@ -120,9 +118,11 @@ class Recorder:
         self._losses = Losses(begun.info.lost, strict=strict)
         self._scalars = TensorScalars()
         self._overhead = Overhead()
-        self._is_due = self._is_closed = False
+        self._is_due = self._is_closed = self._is_late = False
+        self._waits_for_average = is_average(model) or is_average(validation_model)
         self._validated: tuple[int, float] | None = None
-        self._begin(blobs, begun, layers, self._ranks.agreed(lambda: self._write_network(begun, layers)))
+        network = self._ranks.agreed(lambda: write_network(begun, model, layers, self._example))
+        self._begin(blobs, begun, layers, network)
         self._evaluations.is_beginning = False
         self._steps = Steps(optimizers, self._before_step, self._after_step)
         self._overhead.step_ended()
@@ -143,14 +143,6 @@ class Recorder:
             self._measuring.remember()
         else:
             self._dump()
-
-    def _write_network(self, begun: Beginning, layers: Sequence[WeightedLayer]) -> Network:
-        # No forward pass of a sharded model is followed: all processes would have to take part, and its weights are
-        # other tensors each time.
-        example = None if is_sharded(layers) else self._example
-        network = begun.network or network_of(self._model, layers, example)
-        begun.write(network)
-        return network
 
     @property
     def place(self) -> str:
@@ -179,6 +171,7 @@ class Recorder:
 
         In a distributed training every process must call it, and gets the error rate of its own share.
         """
+        self._dump_late()
         if self._validated is None or self._validated[0] != self.iteration:
             with self._guard("predictions"):
                 self._check_open()
@@ -205,6 +198,7 @@ class Recorder:
         """Write everything up to this iteration, and wait until it is on disk."""
         if not self._writer.is_here or self._is_closed:
             return
+        self._dump_late()
         self._write_collected()
         self._write_scalars(before=self.iteration)
         self._writer.flush()
@@ -233,6 +227,7 @@ class Recorder:
             return
         if part.begins:
             self._is_due = False
+            self._dump_late()
             self._write_collected()
             with self._guard("dump", self.iteration + 1):
                 self._is_due = self._schedule.is_due(self.iteration + 1)
@@ -261,8 +256,9 @@ class Recorder:
                 rates = self._steps.learning_rates()
                 self._scalars.add(self.iteration, {**rates, "iteration_seconds": seconds})
         if self._is_due:
-            self._is_due = False
-            self._dump()
+            self._is_due, self._is_late = False, True
+            if not self._waits_for_average:
+                self._dump()
         elif self._scalars.are_due():
             self._write_scalars(before=self.iteration)
         self._overhead.step_ended()
@@ -283,29 +279,23 @@ class Recorder:
         self._measuring.stop()
         if self._ranks.count > 1:
             raise ValueError(DISTRIBUTED_LAYERS_CHANGED)
-        described, about = [layer.layer for layer in layers], self._info
-        blobs = next_version(self.place, described)
-        begun = begin(
-            blobs,
-            described,
-            resume=self.iteration,
-            name=None,
-            config=about.config,
-            class_names=about.class_names,
-            schedule=self._schedule,
-            says=False,
-        )
-        network = self._write_network(begun, layers)
         self._writer.flush()
-        if begun.samples is None:
-            copy_samples(self._blobs, blobs)
+        described = [layer.layer for layer in layers]
+        blobs, begun = begin_version(self._blobs, described, self.iteration, self._info, self._schedule)
+        network = write_network(begun, self._model, layers, self._example)
         self._losses.note(went_on_in(blobs.place, self.iteration))
         self._end("finished", None)
         warn_user(f"{went_on_in(blobs.place, self.iteration)}. {self.place} ends here and stays as it is.")
         self._losses = Losses(begun.info.lost, strict=self._strict)
         self._begin(blobs, begun, layers, network)
 
+    def _dump_late(self) -> None:
+        """An average takes up a step after the optimizer has made it: its dump is made when the next begins."""
+        if self._is_late:
+            self._dump()
+
     def _dump(self) -> None:
+        self._is_late = False
         measured = kernels = predictions = None
         if self._has_measures:
             with self._guard("measures"), self._overhead.timed("measure"):
@@ -373,7 +363,12 @@ class Recorder:
         """Write what is left of a run, and that it has ended."""
         self._finalizer.detach()
         raised: list[Exception] = []
-        for step in (self._write_collected, lambda: self._write_scalars(before=None), self._writer.flush):
+        for step in (
+            self._dump_late,
+            self._write_collected,
+            lambda: self._write_scalars(before=None),
+            self._writer.flush,
+        ):
             try:
                 step()
             except Exception as error:  # strict: raised below, once the run says how it ended
