@@ -16,7 +16,7 @@ from deeptracker.record.trouble import RecorderWarning
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.listing import KINDS
 from deeptracker.store.log import LogReader
-from tests.record.trainings import CHANGED_AT, TWO_RUNS, Training, batch
+from tests.record.trainings import BATCH, CHANGED_AT, TWO_RUNS, Training, batch
 
 BATCHES = 9
 EVERY = 2
@@ -103,14 +103,13 @@ def is_resumed(recipe: Recipe, folder: Path) -> str:
     return _answer(wrong, "yes, in two runs" if recipe in TWO_RUNS else "yes")
 
 
-def other_dumps(expected: Path, found: Path, *, tolerance: float = 1e-5) -> list[str]:
+def other_dumps(expected: Path, found: Path, *, samples: int = BATCH, tolerance: float = 1e-5) -> list[str]:
     """In what the dumps of two runs differ."""
     one, other = LogReader(Blobs(expected)), LogReader(Blobs(found))
     iterations = [[dump.iteration for dump in reader.dumps] for reader in (one, other)]
     if iterations[0] != iterations[1]:
         return [f"dumps {iterations[1]} instead of {iterations[0]}"]
     wrong = other.check()
-    samples = len(validation()[1])
     for a, b in zip(one.dumps, other.dumps, strict=True):
         there, here = one.predictions(a, samples), other.predictions(b, samples)
         if there.predicted.tolist() != here.predicted.tolist():

@@ -127,6 +127,7 @@ class Evaluations:
                 "the samples of a distributed training must be known since its recorders were made. They could not be "
                 "found then. Make the Recorder anew with resume=ITERATION"
             )
+        pictures.scaling = self._ranks.agreed(lambda: pictures.look(self._first_batch()))
         mine: list[Outcome] = []
 
         def of_this_process() -> tuple[list[str], Any, int]:
@@ -164,9 +165,13 @@ class Evaluations:
             self._samples.check(outcome.ids, outcome.labels, complete=shard.is_whole)
 
     def _first_images(self) -> Any:
+        images = self._first_batch()
         with undisturbed(self._model, self._batches):
-            images, _ = split_batch(next(iter(self._with_data()), None))
             return self._inputs(images[:EXAMPLES] if hasattr(images, "shape") else images)
+
+    def _first_batch(self) -> Any:
+        with undisturbed(self._model, self._batches):
+            return split_batch(next(iter(self._with_data()), None))[0]
 
     def _with_data(self) -> Iterable[Any]:
         if self._batches is None:

@@ -17,6 +17,7 @@ from torch import nn
 from deeptracker.record.beginning import Beginning
 from deeptracker.record.dump import Measured
 from deeptracker.record.graph import network_of
+from deeptracker.record.hierarchy import describe
 from deeptracker.record.kernels import FirstConvolution
 from deeptracker.record.measures import Measurer
 from deeptracker.record.network import WeightedLayer, arranged, weighted_layers
@@ -34,7 +35,11 @@ def write_network(
     No forward pass of a sharded model is followed: all processes would have to take part, and its weights are other
     tensors each time.
     """
-    network = begun.network or network_of(model, layers, None if is_sharded(layers) else example)
+    network = begun.network
+    if network is None and is_sharded(layers):
+        network = describe([layer.layer for layer in layers], source="module names; weights are spread over processes")
+    elif network is None:
+        network = network_of(model, layers, example)
     begun.write(network)
     return network
 
