@@ -28,6 +28,7 @@ def undisturbed(model: nn.Module, data: object = None) -> Iterator[None]:
             stack.callback(restore)
         stack.callback(_flags(model))
         stack.callback(_buffers(model))
+        stack.callback(_shards(model))
         for module in model.modules():
             module.training = False
         stack.enter_context(_not_compiling())
@@ -65,6 +66,18 @@ def _buffers(model: nn.Module) -> Callable[[], None]:
             if not torch.equal(buffer, before):  # untouched ones keep their version counter: autograd checks it
                 with torch.no_grad():
                     buffer.copy_(before)
+
+    return restore
+
+
+def _shards(model: nn.Module) -> Callable[[], None]:
+    """What FSDP gathers for a forward pass is given back; its root would keep it until a backward pass."""
+    owners = [module for module in model.modules() if hasattr(module, "reshard") and hasattr(module, "unshard")]
+    were_spread = all(hasattr(parameter, "placements") for owner in owners for parameter in owner.parameters())
+
+    def restore() -> None:
+        for owner in owners if were_spread else ():
+            owner.reshard()
 
     return restore
 
