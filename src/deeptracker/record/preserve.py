@@ -72,7 +72,7 @@ def _buffers(model: nn.Module) -> Callable[[], None]:
 
 def _shards(model: nn.Module) -> Callable[[], None]:
     """What FSDP gathers for a forward pass is given back; its root would keep it until a backward pass."""
-    owners = [module for module in model.modules() if hasattr(module, "reshard") and hasattr(module, "unshard")]
+    owners: list[Any] = [one for one in model.modules() if hasattr(one, "reshard") and hasattr(one, "unshard")]
     were_spread = all(hasattr(parameter, "placements") for owner in owners for parameter in owner.parameters())
 
     def restore() -> None:

@@ -5,8 +5,8 @@
 2. `update` lists from the newest complete dump on, so looking at a long log that hardly grew is cheap. When training
    was resumed the listing begins anew: the new branch may write before the newest dump that was known.
 3. Of every branch the dumps up to where the next one begins are shown, and of two at one iteration the later branch's.
-   The newest dump is shown once it is complete, those before the newest complete one always; and others once so many
-   came after them that no rank can still be writing them (`MOST_BEHIND`).
+   The newest dump is shown once it is complete. So are those before it of which each process of a training writes its
+   share, as one may be behind: or once a later one is complete, or so many came that it cannot be (`MOST_BEHIND`).
 4. Sizes and times are asked for when somebody wants to know them: that takes longer than all of this.
 """
 
@@ -95,13 +95,14 @@ class Listing:
         """The dumps to show, by iteration; `is_complete` is asked for those that may be the newest."""
         ends = [self.end_of(branch) for branch in range(len(self._branches))]
         kept = sorted(key for key in self.dumps if key[1] < len(ends) and key[0] <= ends[key[1]])
-        given_up = kept[-MOST_BEHIND - 1][0] if len(kept) > MOST_BEHIND else -1
+        newest = kept[-1][0] if kept else 0
+        settled = kept[-MOST_BEHIND - 1][0] if len(kept) > MOST_BEHIND else -1
         whole: list[DumpKey] = []
-        newest = -1
         for key in reversed(kept):
-            if key[0] < newest or key[0] <= given_up or key in self._complete or is_complete(key):
-                newest = max(newest, key[0])
+            is_before = key[0] < newest and (key[0] <= settled or not self._has_shares(key))
+            if is_before or key in self._complete or is_complete(key):
                 whole.append(key)
+                settled = settled if is_before else max(settled, key[0])
         keys = sorted(dict(reversed(whole)).items())
         for key in set(keys) - self._complete:
             for kind in self.dumps[key]:
@@ -114,6 +115,9 @@ class Listing:
         if branch >= len(self._branches):
             return -1
         return min((later.start for later in self._branches[branch + 1 :]), default=float("inf"))
+
+    def _has_shares(self, key: DumpKey) -> bool:
+        return any(".rank" in path for path in self.dumps[key].get("predictions", ()))
 
     def _begin(self) -> None:
         self.dumps: dict[DumpKey, dict[str, tuple[str, ...]]] = {}

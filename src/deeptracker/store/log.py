@@ -8,7 +8,7 @@
 3. Training resumed at iteration n is a new branch: its files carry `.branch001` and so on, and of the branches before
    it only dumps up to n are shown.
 4. A reader lists what is there, from the newest dump it knows on. No lock is needed: a file is complete or absent. The
-   newest dump counts once all of its parts are there, or once a later one counts.
+   newest dump counts once all of its parts are there, or once a later one is.
 5. A file that cannot be read is told in `problems`; everything else stays readable.
 """
 
@@ -316,8 +316,10 @@ class LogReader:
                 self.note_problem(paths[0], str(error))
                 continue
             missing = [part for part in about["parts"] if part not in files]
-            absent = about.get("ranks", 1) - len(paths)
-            return [*missing, f"predictions of {absent} ranks"] if absent > 0 else missing
+            ranks = about.get("ranks", 1)
+            if len(paths) < ranks:
+                missing.append(f"predictions of {ranks - len(paths)} of {ranks} processes")
+            return missing
         return []
 
     def _read(self, dump: DumpFiles, kind: str, only: Iterable[str] | None = None) -> list[Columns]:
