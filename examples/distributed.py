@@ -36,9 +36,13 @@ def main() -> None:
 
     model = DistributedDataParallel(
         nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Flatten(),
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
             nn.Linear(16 * 64, 10),
-        )  # fmt: skip
+        )
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
