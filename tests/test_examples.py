@@ -104,6 +104,21 @@ def test_each_way_in_records_a_whole_run(tmp_path: Path, example: str, needs: st
     assert np.isfinite(scalars["loss"]).sum() >= last // 5
 
 
+@pytest.mark.slow
+def test_a_training_of_several_processes_is_one_run_and_goes_on(tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for iterations in (50, 70):
+        environment = {**os.environ, "ITERATIONS": str(iterations), "OMP_NUM_THREADS": "1"}
+        subprocess.run([*torchrun, EXAMPLES / "distributed.py"], cwd=tmp_path, env=environment, check=True)
+    run = open_run(tmp_path / "runs" / "distributed")
+    assert run.iterations.tolist() == list(range(0, 71, 10))
+    assert (run.state, run.branch, run.warnings) == ("finished", 1, [])
+    shares = sorted(path.name for path in (tmp_path / "runs/distributed/log/predictions").glob("*70.*"))
+    assert shares == [f"000000000070.branch001.rank00{rank}.arrow" for rank in range(2)]
+    assert sum(len(run.class_samples(cls).predicted) for cls in range(10)) == 597
+    assert run.validation_error()[-1] < 0.5
+
+
 def test_every_example_is_run_here() -> None:
-    run = {"index_in_xarray.py", "resume.py", *(f"{name}.py" for name in WAYS_IN)}
+    run = {"distributed.py", "index_in_xarray.py", "resume.py", *(f"{name}.py" for name in WAYS_IN)}
     assert {path.name for path in EXAMPLES.glob("*.py")} == run

@@ -14,11 +14,12 @@ import pytest
 
 from benchmarks.generate import Scale, write_run
 from deeptracker.errors import FormatVersionError, LogFileError, RunNotFoundError
+from deeptracker.record.writer import QUEUE_SIZE
 from deeptracker.schema import MEASURES, Branch, Kernels, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store import columns
 from deeptracker.store.blobs import Blob, Blobs
 from deeptracker.store.columns import encode_columns
-from deeptracker.store.listing import KINDS, DumpFiles
+from deeptracker.store.listing import KINDS, MOST_BEHIND, DumpFiles
 from deeptracker.store.log import Histograms, LogReader, LogWriter
 
 FILTERS, SAMPLES = 5, 6
@@ -377,6 +378,48 @@ def test_a_rank_that_comes_late_is_merged_when_it_is_there(tmp_path: Path) -> No
     assert read.refresh()
     assert read.dumps == LogReader(blobs).dumps
     assert read.predictions(read.dumps[0], 4).predicted.tolist() == [10, 11, 12, 13]
+
+
+def share(blobs: Blobs, rank: int, iteration: int) -> None:
+    """One of two processes writes its half of the samples."""
+    mine = np.arange(rank, SAMPLES, 2, dtype=np.int32)
+    half = np.zeros(len(mine), np.float16)
+    predictions = Predictions(mine.astype(np.int16), half, half, mine)
+    LogWriter(blobs, rank=rank, ranks=2).write_predictions(iteration, predictions)
+
+
+def test_a_dump_of_several_processes_counts_once_all_have_written_theirs(tmp_path: Path) -> None:
+    blobs, _ = begun(tmp_path)
+    share(blobs, 0, 0)
+    read = LogReader(blobs)
+    assert read.dumps == ()
+    share(blobs, 0, 5)  # the first process is ahead
+    read.refresh()
+    assert read.dumps == ()
+    share(blobs, 1, 0)
+    assert read.refresh()
+    assert [dump.iteration for dump in read.dumps] == [0]
+    assert read.predictions(read.dumps[0], SAMPLES).predicted.tolist() == list(range(SAMPLES))
+    assert any("iteration 5" in text and "no predictions of 1 of 2 processes" in text for text in read.check())
+    share(blobs, 1, 5)
+    read.refresh()
+    assert [dump.iteration for dump in read.dumps] == [0, 5]
+    assert read.dumps == LogReader(blobs).dumps
+
+
+def test_dumps_that_a_lost_process_has_no_part_in_count_once_later_ones_are_there(tmp_path: Path) -> None:
+    blobs, _ = begun(tmp_path)
+    for rank in range(2):
+        share(blobs, rank, 0)
+    for iteration in range(1, MOST_BEHIND + 3):
+        share(blobs, 0, iteration)
+    read = LogReader(blobs)
+    assert [dump.iteration for dump in read.dumps] == [0, 1, 2]
+    assert read.predictions(read.dumps[2], SAMPLES).predicted.tolist() == [0, -1, 2, -1, 4, -1]
+
+
+def test_a_process_is_never_further_behind_than_is_waited_for() -> None:
+    assert MOST_BEHIND > QUEUE_SIZE + 2  # one is being written, and training goes one step ahead
 
 
 @pytest.mark.parametrize(("samples", "text"), [([0, 6], r"samples in 0\.\.5\. It names 0 to 6"), ([-1, 0], "-1 to 0")])

@@ -5,19 +5,23 @@
    Its network (so their order), samples and class names are kept. The branch dumps at n only where the run shows no
    dump there.
 3. `resume=n` where there is no run begins one at n, and says so.
+4. Of several processes rank 0 finds out, and writes; the others are told.
 """
 
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from deeptracker.errors import RunExistsError
+from deeptracker.record.ranks import Ranks
 from deeptracker.record.schedule import Schedule
 from deeptracker.record.trouble import warn_user
+from deeptracker.record.versions import copy_samples, next_version, same_layers, version_with
 from deeptracker.schema import Branch, Layer, Network, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader, LogWriter
@@ -57,15 +61,19 @@ def begin(
     config: dict[str, Any] | None,
     class_names: Sequence[str] | None,
     schedule: Schedule,
+    says: bool = True,
 ) -> Beginning:
-    """Find out how to begin or continue a run; RunExistsError or ValueError where that cannot be."""
+    """Find out how to begin or continue a run; RunExistsError or ValueError where that cannot be.
+
+    `says`: that there is none to resume.
+    """
     start = 0 if resume is None else operator.index(resume)
     if start < 0:
         raise ValueError(f"resume must be an iteration >= 0. Got {start}.")
     branch = Branch(start, datetime.now(UTC).isoformat(timespec="milliseconds"))
     names = None if class_names is None else tuple(str(x) for x in class_names)
     if not blobs.exists("run.json"):
-        if resume is not None:
+        if resume is not None and says:
             warn_user(f"there is no run in {blobs.place} to resume; a new one begins at iteration {start}.")
         info = RunInfo(
             name=name or blobs.place.rsplit("/", 1)[-1] or "run",
@@ -85,6 +93,45 @@ def begin(
     return _continued(blobs, layers, branch, schedule, name, config, names)
 
 
+def begin_together(
+    ranks: Ranks, run: str | os.PathLike[str], layers: Sequence[Layer], *, resume: Any, **arguments: Any
+) -> tuple[Blobs, Beginning]:
+    """Find out as `begin` does, on rank 0 for all processes; where to, and how.
+
+    A run of other layers that is resumed may have a version with these (`versions.py`).
+    """
+
+    def found() -> tuple[str, dict[str, Any]]:
+        blobs = (None if resume is None else version_with(run, layers)) or Blobs(run)
+        begun = begin(blobs, layers, resume=resume, **arguments)
+        return blobs.place, {name: getattr(begun, name) for name in Beginning.__slots__ if name != "log"}
+
+    place, known = ranks.agreed(found)
+    blobs = Blobs(place)
+    branch = len(known["info"].branches) - 1
+    return blobs, Beginning(log=LogWriter(blobs, branch, rank=ranks.rank, ranks=ranks.count), **known)
+
+
+def begin_version(
+    run: Blobs, layers: Sequence[Layer], iteration: int, info: RunInfo, schedule: Schedule
+) -> tuple[Blobs, Beginning]:
+    """Begin a run beside this one, for the same samples, now that the model has other layers; where to, and how."""
+    blobs = next_version(run.place, layers)
+    begun = begin(
+        blobs,
+        layers,
+        resume=iteration,
+        name=None,
+        config=info.config,
+        class_names=info.class_names,
+        schedule=schedule,
+        says=False,
+    )
+    if begun.samples is None:
+        copy_samples(run, blobs)
+    return blobs, begun
+
+
 def _continued(
     blobs: Blobs,
     layers: Sequence[Layer],
@@ -95,10 +142,10 @@ def _continued(
     class_names: tuple[str, ...] | None,
 ) -> Beginning:
     reader = LogReader(blobs)
-    if reader.network is not None and _by_name(reader.network.layers) != _by_name(layers):
+    if reader.network is not None and not same_layers(reader.network.layers, layers):
         raise ValueError(
             f"a run must be resumed with the model that it was recorded from. The layers differ from those in "
-            f"{blobs.name('network.json')}. Record to another folder."
+            f"{blobs.name('network.json')}. Record to another folder; with resume=ITERATION the new run begins there."
         )
     info = reader.info.with_branch(branch)
     info = replace(
@@ -121,7 +168,3 @@ def _continued(
         network=reader.network,
         samples=read_samples(blobs),
     )
-
-
-def _by_name(layers: Sequence[Layer]) -> dict[str, tuple[object, ...]]:
-    return {layer.name: (layer.kind, layer.shape, layer.filters, layer.fan_in) for layer in layers}

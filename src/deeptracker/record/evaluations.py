@@ -3,6 +3,8 @@
 1. With validation data the recorder evaluates. The first evaluation fixes the samples (`sample_set.py`) and makes their
    pictures; every later one must give the same labels in the same order.
 2. The user's own evaluation comes batch by batch, and is complete once training goes on.
+3. Of several processes each evaluates its share (`shards.py`). They find the samples together, when the recorder is
+   made; from then on each knows which are its own.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from torch import nn
 from deeptracker.record.evaluation import Judge, evaluate, read_labels
 from deeptracker.record.pictures import PictureMaker
 from deeptracker.record.preserve import undisturbed
+from deeptracker.record.ranks import ALONE, Ranks
 from deeptracker.record.sample_set import Outcome, SampleSet
-from deeptracker.record.validation import Inputs, as_batches, as_labels, split_batch
+from deeptracker.record.shards import Shard, merged_ids, shard_of
+from deeptracker.record.validation import Inputs, as_labels, split_batch
 from deeptracker.schema import Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.samples import Samples
@@ -38,9 +42,14 @@ class Evaluations:
         preprocess: Callable[[Any], Any] | None,
         normalisation: tuple[Any, Any] | None,
         batch_size: int,
+        ids: Sequence[Any] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._model = model
-        self._batches = None if validation is None else as_batches(validation, batch_size=batch_size)
+        self._ranks = ranks
+        self._shard = None if validation is None else shard_of(validation, ids, ranks, batch_size=batch_size)
+        self._batches = None if self._shard is None else self._shard.batches
+        self.is_beginning = True
         self._inputs = Inputs(model, preprocess)
         self._normalisation = normalisation
         self._samples: SampleSet | None = None
@@ -70,8 +79,7 @@ class Evaluations:
             return
         self._samples = SampleSet.stored(samples)
         if self._batches is not None:
-            labels = read_labels(self._model, self._batches)
-            self._samples.check([str(i) for i in range(len(labels))], labels, complete=True)
+            self._ranks.gathered(self._check_labels)
 
     def example(self, given: Any) -> Callable[[], tuple[Any, ...]] | None:
         """How to get the arguments of a call of the model: what is given, or the first images; None without both."""
@@ -83,8 +91,12 @@ class Evaluations:
         """Evaluate on the validation data: predictions in class order, and the error rate."""
         batches = self._with_data()
         pictures = PictureMaker(self._normalisation, batches) if self._samples is None else None
-        outcome = evaluate(self._model, batches, self._inputs, see=pictures.add if pictures else None)
-        return self._in_order(outcome, pictures, complete=True), outcome.error_rate
+        shard = self._shard or Shard(batches)
+        if shard.is_whole:
+            outcome = self._outcome(shard, pictures)
+            return self._in_order(outcome, pictures, complete=True), outcome.error_rate
+        outcome = self._outcome(shard, None) if pictures is None else self._found_together(shard, pictures)
+        return self._of_share(outcome), outcome.error_rate
 
     def collect(self, iteration: int, ids: Sequence[Any], labels: Any, probabilities: Any, images: Any) -> None:
         """Take a batch of the user's own evaluation."""
@@ -102,13 +114,64 @@ class Evaluations:
 
     def write_samples(self, blobs: Blobs) -> None:
         """Write the samples unless they are; called by the writer thread before the first predictions."""
-        if self._samples is not None:
+        if self._samples is not None and self._ranks.leads:
             self._samples.write(blobs)
 
+    def _outcome(self, shard: Shard, pictures: PictureMaker | None) -> Outcome:
+        return shard.named(evaluate(self._model, shard.batches, self._inputs, see=pictures.add if pictures else None))
+
+    def _found_together(self, shard: Shard, pictures: PictureMaker) -> Outcome:
+        """The first evaluation of several processes, which fixes the samples of the run for all of them."""
+        if not self.is_beginning:
+            raise ValueError(
+                "the samples of a distributed training must be known since its recorders were made. They could not be "
+                "found then. Make the Recorder anew with resume=ITERATION"
+            )
+        pictures.scaling = self._ranks.agreed(lambda: pictures.look(self._first_batch()))
+        mine: list[Outcome] = []
+
+        def of_this_process() -> tuple[list[str], Any, int]:
+            mine.append(self._outcome(shard, pictures))
+            return list(mine[0].ids), mine[0].labels, mine[0].classes
+
+        shares = self._ranks.gathered(of_this_process)
+        made = self._ranks.sent_to_leader(shard.kept(pictures.pictures, mine[0]))
+        self.picture_error = pictures.error
+        chosen = merged_ids([ids for ids, _, _ in shares])
+        has_pictures = bool(made) and all(of_rank is not None for of_rank in made)
+        self._samples = SampleSet(
+            [shares[rank][0][place] for rank, place in chosen],
+            np.array([shares[rank][1][place] for rank, place in chosen], np.int64),
+            max(classes for _, _, classes in shares),
+            [(made[rank] or [])[place] for rank, place in chosen] if has_pictures else None,
+        )
+        return mine[0]
+
+    def _of_share(self, outcome: Outcome) -> Predictions:
+        if self._samples is None:
+            raise ValueError("samples must be known before a share of them is recorded")
+        unknown = self._samples.check(outcome.ids, outcome.labels, complete=False)
+        if unknown:
+            raise ValueError(f"validation must have the run's samples each time. {unknown} are not among them.")
+        return self._samples.share(outcome)
+
+    def _check_labels(self) -> None:
+        shard = self._shard
+        if shard is not None and self._samples is not None:
+            labels = read_labels(self._model, shard.batches)
+            nothing = np.zeros(len(labels), np.float16)
+            ids = [str(i) for i in range(len(labels))]
+            outcome = shard.named(Outcome(ids, labels, labels, nothing, nothing, 0))
+            self._samples.check(outcome.ids, outcome.labels, complete=shard.is_whole)
+
     def _first_images(self) -> Any:
+        images = self._first_batch()
         with undisturbed(self._model, self._batches):
-            images, _ = split_batch(next(iter(self._with_data()), None))
             return self._inputs(images[:EXAMPLES] if hasattr(images, "shape") else images)
+
+    def _first_batch(self) -> Any:
+        with undisturbed(self._model, self._batches):
+            return split_batch(next(iter(self._with_data()), None))[0]
 
     def _with_data(self) -> Iterable[Any]:
         if self._batches is None:

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from deeptracker.record.trouble import warn_user
 from deeptracker.record.writer import Failure
@@ -26,12 +27,36 @@ class Losses:
         self._strict = strict
         self._iterations: dict[tuple[str, str], list[int]] = {}
         self._warned: set[tuple[str, str]] = set()
+        self._notes: list[str] = []
 
     @property
     def texts(self) -> tuple[str, ...]:
         """One sentence for each kind of loss, as in `RunInfo.lost`."""
         now = (f"{what} {_at(iterations)}: {why}" for (what, why), iterations in self._iterations.items())
-        return (*self._before, *now)
+        return (*self._before, *now, *self._notes)
+
+    def note(self, text: str) -> None:
+        """Tell something more about the record in this sentence."""
+        self._notes.append(text)
+
+    @contextmanager
+    def guard(self, what: str, iteration: int) -> Iterator[None]:
+        """An error inside becomes a loss and one warning; a strict recorder lets it through."""
+        try:
+            yield
+        except Exception as error:
+            self.lose(Failure(what, iteration, error))
+
+    def lose(self, failure: Failure) -> None:
+        """Keep a loss, and tell it."""
+        self.add(failure)
+        self.tell(failure)
+
+    def taken(self, failures: list[Failure]) -> list[Failure]:
+        """Keep losses; `tell` them after."""
+        for failure in failures:
+            self.add(failure)
+        return failures
 
     def add(self, failure: Failure) -> None:
         """Keep a loss; `tell` it after."""
@@ -70,6 +95,12 @@ class Losses:
             f"DeepTracker could not write {RUN_FILE} at the end, so the run stays marked as running. "
             f"What was lost: {'; '.join(self.texts) or 'nothing else'}."
         )
+
+
+def unknown_samples(count: int, iteration: int) -> Failure:
+    """The loss of samples that an evaluation has, and the run has not."""
+    wrong = f"samples must be those of the first evaluation. {count} were not among them and are left out"
+    return Failure("samples", iteration, ValueError(wrong))
 
 
 def _why(error: Exception) -> str:

@@ -12,7 +12,7 @@ the dense one that it stands for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -34,10 +34,16 @@ class Measurer:
 
     def __init__(self, layers: Sequence[WeightedLayer]) -> None:
         self._layers = layers
-        self._places: list[int] = []
         self._devices: list[torch.device] = []
+        self._groups: list[list[int]] = []
         self._measurers: list[HostMeasurer | DeviceMeasurer] = []
         self._begin()
+
+    def follow(self, layers: Sequence[WeightedLayer]) -> None:
+        """The same layers with other parameters."""
+        self._layers = layers
+        for place, measurer in enumerate(self._measurers):
+            measurer.follow([layers[index] for index in self._groups[place]])
 
     @torch.no_grad()
     def remember(self) -> None:
@@ -53,10 +59,15 @@ class Measurer:
             measurer.before_step()
 
     @torch.no_grad()
-    def gradients(self, *, scale: torch.Tensor | None = None) -> None:
-        """Measure the gradients as they are now, divided by `scale` where the optimizer will do so itself."""
+    def gradients(
+        self, *, scale: torch.Tensor | None = None, of: Callable[[torch.Tensor], bool] = lambda weight: True
+    ) -> None:
+        """Measure the gradients as they are now, of the weights that `of` names; those measured last count.
+
+        They are divided by `scale` where the optimizer will do so itself.
+        """
         for measurer in self._measurers:
-            measurer.gradients(scale)
+            measurer.gradients(scale, of)
 
     @torch.no_grad()
     def after_step(self) -> Measured:
@@ -76,17 +87,15 @@ class Measurer:
         """Nothing is known of this dump. A model that has moved to another device is not compared with before."""
         devices = [layer.weight.device for layer in self._layers]
         if devices != self._devices:
-            self._devices, self._places, self._measurers = devices, [], []
-            for device in dict.fromkeys(devices):
-                places = [place for place, other in enumerate(devices) if other == device]
-                self._places += places
-                self._measurers.append(_measurer([self._layers[place] for place in places]))
+            self._devices = devices
+            self._groups = [[at for at, other in enumerate(devices) if other == one] for one in dict.fromkeys(devices)]
+            self._measurers = [_measurer([self._layers[at] for at in group]) for group in self._groups]
         for measurer in self._measurers:
             measurer.clear()
 
     def _collect(self) -> Measured:
         results = [result for measurer in self._measurers for result in measurer.results()]
-        in_order = [results[place] for place in np.argsort(self._places)]
+        in_order = [results[place] for place in np.argsort([at for group in self._groups for at in group])]
         return Measured.of(in_order)
 
 

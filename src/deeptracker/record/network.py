@@ -7,7 +7,7 @@
    `places` names them all.
 2. A filter is one output unit: dimension 0 of the weight; for transposed convolutions dimension 1 within each group
    (their weight is laid out input channel first).
-3. What `torch.compile` and data-parallel wrappers put into names is taken out.
+3. What `torch.compile`, data-parallel wrappers and averaged models put into names is taken out.
 
 The order here is that of the modules; `graph.py` finds the one in which data reaches them, `hierarchy.py` what lies
 above.
@@ -21,11 +21,12 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from deeptracker.record.hierarchy import joined
 from deeptracker.schema import Layer, Network
 
-_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 _COMPILED = "_orig_mod"
 _PARAMETRIZATIONS = "parametrizations"
 _KINDS = {
@@ -66,6 +67,11 @@ def unwrap(model: nn.Module) -> nn.Module:
             model = model.get_submodule(_COMPILED)
         else:
             return model
+
+
+def is_average(model: nn.Module | None) -> bool:
+    """Is it a copy of a model with averages of its weights?"""
+    return isinstance(model, AveragedModel)
 
 
 def weighted_layers(model: nn.Module) -> tuple[WeightedLayer, ...]:

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,10 @@ class DeviceMeasurer:
         self._tables = [_on_device_of(x, (len(MEASURES), x.layer.filters), torch.float32) for x in layers]
         self._counts = [_on_device_of(x, (2, HISTOGRAM_BINS), torch.int64) for x in layers]
 
+    def follow(self, layers: Sequence[WeightedLayer]) -> None:
+        """The same layers with other parameters."""
+        self._layers = layers
+
     def clear(self) -> None:
         """Begin a dump: nothing is known."""
         for table, counts in zip(self._tables, self._counts, strict=True):
@@ -66,12 +70,14 @@ class DeviceMeasurer:
         """There was no step."""
         self._before = None
 
-    def gradients(self, scale: torch.Tensor | None) -> None:
-        """Measure the gradients there are, divided by `scale`."""
+    def gradients(self, scale: torch.Tensor | None, of: Callable[[torch.Tensor], bool]) -> None:
+        """Measure gradients of the weights that `of` names, divided by `scale`; those measured last count."""
         for index, layer in enumerate(self._layers):
             gradient = layer.weight.grad
-            if gradient is None:
+            if gradient is None or not of(layer.weight):
                 continue
+            self._tables[index][_ROW["nonfinite"]] = 0
+            self._counts[index][_GRADIENT] = 0
             rows = layer.rows(gradient.to_dense() if gradient.is_sparse else gradient)
             with _without_autocast(rows):
                 for part in _blocks(rows):

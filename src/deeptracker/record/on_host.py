@@ -52,6 +52,10 @@ class HostMeasurer:
         self._previous: list[torch.Tensor] = []
         self._has_before = self._has_previous = False
 
+    def follow(self, layers: Sequence[WeightedLayer]) -> None:
+        """The same layers with other parameters."""
+        self._layers = layers
+
     def clear(self) -> None:
         """Begin a dump: nothing is known."""
         for table in self._tables:
@@ -77,14 +81,18 @@ class HostMeasurer:
         """There was no step."""
         self._has_before = False
 
-    def gradients(self, scale: torch.Tensor | None) -> None:
-        """Measure the gradients there are, divided by `scale`."""
-        rows = [None if x.weight.grad is None else x.rows(_dense(x.weight.grad)) for x in self._layers]
+    def gradients(self, scale: torch.Tensor | None, of: Callable[[torch.Tensor], bool]) -> None:
+        """Measure gradients of the weights that `of` names, divided by `scale`; those measured last count."""
+        rows: dict[int, torch.Tensor] = {}
+        for index, layer in enumerate(self._layers):
+            if layer.weight.grad is not None and of(layer.weight):
+                rows[index] = layer.rows(_dense(layer.weight.grad))
+                self._tables[index][_NONFINITE] = 0
+                self._counts[index, _GRADIENT] = 0
 
         def measure(task: Task, counts: one_pass.Counts) -> None:
-            of_layer = rows[task.layer]
-            if of_layer is not None:
-                block = _as_float(of_layer[task.part])
+            if task.layer in rows:
+                block = _as_float(rows[task.layer][task.part])
                 values = _array(block if scale is None else block / scale.to(block.device))
                 first, table = task.part.start, self._tables[task.layer]
                 one_pass.gradients(values, one_pass.bits_of(values), first, table, counts)

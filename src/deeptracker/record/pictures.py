@@ -43,8 +43,16 @@ class PictureMaker:
     def __init__(self, normalisation: Normalisation | None = None, data: object = None) -> None:
         self.error: Exception | None = None
         self._normalisation = normalisation or _stated_by(data)
-        self._scaling: _Scaling | None = None
+        self.scaling: Scaling | None = None
         self._pictures: list[bytes] = []
+
+    def look(self, images: Any) -> Scaling | None:
+        """Find the scaling on these images, as on the first batch, and encode none of them."""
+        try:
+            self._pixels(images)
+        except Exception as error:
+            self.error = error
+        return self.scaling
 
     def add(self, images: Any) -> None:
         """Encode a batch."""
@@ -65,22 +73,22 @@ class PictureMaker:
         batch = _channels_last(images)
         if batch.dtype != np.uint8:
             values = np.nan_to_num(batch.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-            if self._scaling is None:
-                self._scaling = _Scaling.undoing(self._normalisation) if self._normalisation else _detected(values)
-            batch = self._scaling.to_bytes(values)
+            if self.scaling is None:
+                self.scaling = Scaling.undoing(self._normalisation) if self._normalisation else _detected(values)
+            batch = self.scaling.to_bytes(values)
         channels = batch.shape[3]
         return batch if channels in (1, 3) else batch[..., : 1 if channels == 2 else 3]
 
 
 @dataclass(frozen=True, slots=True)
-class _Scaling:
+class Scaling:
     """byte = value x gain + offset, each a number or one a channel."""
 
     gain: npt.NDArray[np.float32]
     offset: npt.NDArray[np.float32]
 
     @classmethod
-    def undoing(cls, normalisation: Normalisation) -> _Scaling:
+    def undoing(cls, normalisation: Normalisation) -> Scaling:
         mean, sd = (np.asarray(part, np.float32).reshape(-1) for part in normalisation)
         return cls(sd * 255, mean * 255)
 
@@ -91,20 +99,20 @@ class _Scaling:
         return np.rint(self.apply(values)).clip(0, 255).astype(np.uint8)
 
 
-def _detected(values: npt.NDArray[np.float32]) -> _Scaling:
+def _detected(values: npt.NDArray[np.float32]) -> Scaling:
     tested = values[:_TESTED_IMAGES]
     low, high = tested.min(), tested.max()
     if low >= 0 and high <= 1:
-        return _Scaling.undoing((0, 1))
+        return Scaling.undoing((0, 1))
     if low >= 0 and _SMALLEST_BYTE_RANGE < high <= 255:
-        return _Scaling.undoing((0, 1 / 255))
-    fitting = [_Scaling.undoing(known) for known in KNOWN_NORMALISATIONS if len(known[0]) in (1, tested.shape[3])]
+        return Scaling.undoing((0, 1 / 255))
+    fitting = [Scaling.undoing(known) for known in KNOWN_NORMALISATIONS if len(known[0]) in (1, tested.shape[3])]
     distances = [_distance_from_bytes(scaling.apply(tested)) for scaling in fitting]
     if min(distances) < _WHOLE:
         return fitting[int(np.argmin(distances))]
     least, most = tested.min((0, 1, 2)), tested.max((0, 1, 2))
     gain = 255 / np.maximum(most - least, 1e-12)
-    return _Scaling(gain, -least * gain)
+    return Scaling(gain, -least * gain)
 
 
 def _distance_from_bytes(values: npt.NDArray[np.float32]) -> float:

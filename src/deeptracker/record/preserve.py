@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,18 @@ def undisturbed(model: nn.Module, data: object = None) -> Iterator[None]:
             stack.callback(restore)
         stack.callback(_flags(model))
         stack.callback(_buffers(model))
+        stack.callback(_shards(model))
         for module in model.modules():
             module.training = False
+        stack.enter_context(_not_compiling())
         stack.enter_context(torch.no_grad())
         yield
+
+
+def _not_compiling() -> AbstractContextManager[Any]:
+    """Compiled parts run as they were written: in eval mode they would be compiled anew, and a few times only."""
+    set_stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
+    return nullcontext() if set_stance is None else set_stance("force_eager")
 
 
 def _flags(model: nn.Module) -> Callable[[], None]:
@@ -58,6 +66,18 @@ def _buffers(model: nn.Module) -> Callable[[], None]:
             if not torch.equal(buffer, before):  # untouched ones keep their version counter: autograd checks it
                 with torch.no_grad():
                     buffer.copy_(before)
+
+    return restore
+
+
+def _shards(model: nn.Module) -> Callable[[], None]:
+    """What FSDP gathers for a forward pass is given back; its root would keep it until a backward pass."""
+    owners: list[Any] = [one for one in model.modules() if hasattr(one, "reshard") and hasattr(one, "unshard")]
+    were_spread = all(hasattr(parameter, "placements") for owner in owners for parameter in owner.parameters())
+
+    def restore() -> None:
+        for owner in owners if were_spread else ():
+            owner.reshard()
 
     return restore
 

@@ -1,53 +1,62 @@
 """How is a training recorded by one object and without its noticing?
 
-1. The optimizer's own step hooks count iterations. Before a due step gradients are measured; after it weights; then the
-   model is evaluated; small arrays go to the writer thread.
+1. The optimizers' own step hooks count iterations (`steps.py`). Before a due step gradients are measured; after it
+   weights; then the model is evaluated; small arrays go to the writer thread.
 2. Everything that could change the training is put back (`preserve.py`): it is bit-identical with and without.
 3. Beside it the index is built, block by block, by a process that gives way (`index_builder.py`).
 4. Wrong arguments raise in the constructor. Whatever fails later is one warning at the user's line, and is told in
    `run.json`; `strict=True` raises.
+5. Of several processes each records its part (`ranks.py`, `shards.py`, `sharded.py`); a model whose layers change
+   goes on in a run beside it (`versions.py`).
 """
 
 from __future__ import annotations
 
 import os
-import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-import torch
 from torch import nn
 
-from deeptracker.record.beginning import begin
+from deeptracker.record.beginning import Beginning, begin_together, begin_version
 from deeptracker.record.dump import Dump
 from deeptracker.record.evaluations import Evaluations
-from deeptracker.record.graph import network_of
 from deeptracker.record.index_builder import LAST_SECONDS, IndexBuilder
-from deeptracker.record.kernels import FirstConvolution
-from deeptracker.record.losses import RUN_FILE, Losses
-from deeptracker.record.measures import Measurer
-from deeptracker.record.network import arranged, unwrap, weighted_layers
+from deeptracker.record.losses import RUN_FILE, Losses, unknown_samples
+from deeptracker.record.measuring import Measuring, write_network
+from deeptracker.record.network import WeightedLayer, is_average, unwrap, weighted_layers
 from deeptracker.record.output import Output
+from deeptracker.record.overhead import Overhead
+from deeptracker.record.ranks import Ranks
 from deeptracker.record.schedule import as_schedule
+from deeptracker.record.steps import Optimizers, Part, Steps, as_optimizers
 from deeptracker.record.tensor_scalars import TensorScalars
+from deeptracker.record.trouble import warn_user
+from deeptracker.record.versions import DISTRIBUTED_LAYERS_CHANGED, went_on_in
 from deeptracker.record.writer import Failure, Writer
-from deeptracker.schema import Predictions
+from deeptracker.schema import Network, Predictions
 from deeptracker.store.blobs import Blobs
 
 
 class Recorder:
     """Records a training into a run.
 
-    `run` is a folder or an object-store URL. `every` says when a dump is due: a number of iterations, `"7/epoch"` (with
+    `run` is a folder or an object-store URL. Of several optimizers (a list) an iteration ends with a step of the last;
+    a step that a GradScaler skips is none. `every` says when a dump is due: a number of iterations, `"7/epoch"` (with
     `steps_per_epoch`), iterations, or a rule `iteration -> bool`. `validation` is a loader of `(image, label)` batches,
-    arrays `(x, y)` or a data set; a model with one output per sample must give a logit. `example_input` is what a call
+    arrays `(x, y)` or a data set; a model with one output per sample must give a logit. `validation_model` is evaluated
+    in place of `model`: an average of weights (`AveragedModel`), say, which is waited for until the next step begins.
+    `validation_ids` name the samples in the order of the data; if not given, numbers do. `example_input` is what a call
     of the model takes (a tuple: several arguments), to see how data flows; if not given, the first validation images.
     `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
     continues from. Without `index` no index is built meanwhile; it is a cache, which makes long runs open fast.
+
+    In a distributed training every process makes its Recorder, all at the same place and time, and records its share of
+    the validation; rank 0 records everything else. In training steps no process waits for another because of it.
 
     Raises ValueError or TypeError for wrong arguments, RunExistsError where a run is and `resume` is not given, OSError
     where the run cannot be begun. Later errors are warnings (`RecorderWarning`) unless `strict`.
@@ -63,9 +72,11 @@ class Recorder:
         self,
         run: str | os.PathLike[str],
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizers,
         *,
         validation: Any = None,
+        validation_model: nn.Module | None = None,
+        validation_ids: Sequence[Any] | None = None,
         example_input: Any = None,
         every: Any = 1,
         steps_per_epoch: int | None = None,
@@ -81,16 +92,20 @@ class Recorder:
     ) -> None:
         self._schedule = as_schedule(every, steps_per_epoch=steps_per_epoch)
         layers = weighted_layers(model)
-        if not hasattr(optimizer, "register_step_post_hook"):
-            raise TypeError(
-                f"optimizer must be a torch optimizer. Got a {type(optimizer).__name__}. Give the one that it wraps."
-            )
-        blobs = Blobs(run)
+        optimizers = as_optimizers(optimizer)
+        self._model, self._builds_index, self._strict, self._ranks = model, index, strict, Ranks.here()
         self._evaluations = Evaluations(
-            unwrap(model), validation, preprocess=preprocess, normalisation=normalisation, batch_size=batch_size
+            unwrap(validation_model or model),
+            validation,
+            preprocess=preprocess,
+            normalisation=normalisation,
+            batch_size=batch_size,
+            ids=validation_ids,
+            ranks=self._ranks,
         )
-        begun = begin(
-            blobs,
+        blobs, begun = begin_together(
+            self._ranks,
+            run,
             [layer.layer for layer in layers],
             resume=resume,
             name=name,
@@ -99,35 +114,40 @@ class Recorder:
             schedule=self._schedule,
         )
         self._evaluations.continue_with(begun.samples)
-        network = begun.network or network_of(model, layers, self._evaluations.example(example_input))
-        begun.write(network)
-        self._info = begun.info
-        self.iteration = begun.iteration
+        self._example = self._evaluations.example(example_input)
         self._losses = Losses(begun.info.lost, strict=strict)
-        ordered = arranged(layers, network)
-        self._measurer = Measurer(ordered)
-        self._convolution = FirstConvolution.of(ordered)
         self._scalars = TensorScalars()
+        self._overhead = Overhead()
+        self._is_due = self._is_closed = self._is_late = False
+        self._waits_for_average = is_average(model) or is_average(validation_model)
+        self._validated: tuple[int, float] | None = None
+        network = self._ranks.agreed(lambda: write_network(begun, model, layers, self._example))
+        self._begin(blobs, begun, layers, network)
+        self._evaluations.is_beginning = False
+        self._steps = Steps(optimizers, self._before_step, self._after_step)
+        self._overhead.step_ended()
+
+    def _begin(self, blobs: Blobs, begun: Beginning, layers: Sequence[WeightedLayer], network: Network) -> None:
+        """Begin a run, or go on with it, whose first documents are written."""
+        self._blobs, self._info = blobs, begun.info
+        self.iteration = begun.iteration
+        self._measuring = Measuring(self._model, layers, network, self._ranks)
         self._writer = Writer()
-        builder = IndexBuilder(blobs.place, begun, self._writer.tell) if index else None
+        builds_index = self._builds_index and self._ranks.leads
+        builder = IndexBuilder(blobs.place, begun, self._writer.tell) if builds_index else None
         self._output = Output(self._writer, begun.log, blobs, self._evaluations, builder)
-        self._step_ended = time.perf_counter()
-        self._seconds = {"measure": 0.0, "validate": 0.0}
-        self._dumps = 0
-        self._is_due = self._is_closed = False
         self._has_measures = True
         self._keep_first_row = not begun.has_scalars
-        self._validated: tuple[int, float] | None = None
         self._finalizer = weakref.finalize(self, self._output.drain, self._scalars)
         if begun.has_dump:
-            self._measurer.remember()
+            self._measuring.remember()
         else:
             self._dump()
-        self._hooks = (
-            optimizer.register_step_pre_hook(self._before_step),
-            optimizer.register_step_post_hook(self._after_step),
-        )
-        self._step_ended = time.perf_counter()
+
+    @property
+    def place(self) -> str:
+        """Where it records to: the run, or a version of it with other layers."""
+        return self._blobs.place
 
     @property
     def waiting_seconds(self) -> float:
@@ -137,22 +157,21 @@ class Recorder:
     @property
     def overhead(self) -> dict[str, float]:
         """Dumps made, and seconds that training has spent on them."""
-        return {
-            "dumps": self._dumps,
-            "measure_seconds": self._seconds["measure"],
-            "validate_seconds": self._seconds["validate"],
-            "waiting_seconds": self.waiting_seconds,
-        }
+        return self._overhead.told(self.waiting_seconds)
 
     def log(self, **scalars: Any) -> None:
         """Scalars of the iteration just done: numbers, or tensors of one number (nothing waits for the device)."""
-        if self._writer.is_here:
+        if self._writer.is_here and self._ranks.leads:
             with self._guard("scalars"):
                 self._check_open()
                 self._scalars.add(self.iteration, scalars)
 
     def validate(self) -> float:
-        """Evaluate now, record the predictions at this iteration if they are not yet; the error rate, or NaN."""
+        """Evaluate now, record the predictions at this iteration if they are not yet; the error rate, or NaN.
+
+        In a distributed training every process must call it, and gets the error rate of its own share.
+        """
+        self._dump_late()
         if self._validated is None or self._validated[0] != self.iteration:
             with self._guard("predictions"):
                 self._check_open()
@@ -163,17 +182,23 @@ class Recorder:
     def predictions(self, ids: Sequence[Any], labels: Any, probabilities: Any, images: Any = None) -> None:
         """Your own evaluation at this iteration: true labels (n,), probabilities (n, classes), images if any.
 
-        May be called batch by batch. The first complete evaluation fixes the run's samples.
+        May be called batch by batch. The first complete evaluation fixes the run's samples. In a distributed training
+        rank 0 hands in those of all processes.
         """
         if self._writer.is_here:
             with self._guard("predictions"):
                 self._check_open()
+                if not self._ranks.leads:
+                    raise ValueError(
+                        f"predictions must be handed in on rank 0, of all. Got some on {self._ranks.rank}."
+                    )
                 self._evaluations.collect(self.iteration, ids, labels, probabilities, images)
 
     def flush(self) -> None:
         """Write everything up to this iteration, and wait until it is on disk."""
         if not self._writer.is_here or self._is_closed:
             return
+        self._dump_late()
         self._write_collected()
         self._write_scalars(before=self.iteration)
         self._writer.flush()
@@ -197,68 +222,106 @@ class Recorder:
         else:
             self._close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
 
-    def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    def _before_step(self, part: Part) -> None:
         if not self._writer.is_here:
             return
-        self._is_due = False
-        self._write_collected()
-        with self._guard("dump", self.iteration + 1):
-            self._is_due = self._schedule.is_due(self.iteration + 1)
-        if self._is_due:
-            self._has_measures = False
-            with self._guard("measures", self.iteration + 1), self._timed("measure"):
-                self._measurer.before_step()
-                if not _closure(args, kwargs):
-                    self._measurer.gradients(scale=getattr(optimizer, "grad_scale", None))
+        if part.begins:
+            self._is_due = False
+            self._dump_late()
+            self._write_collected()
+            with self._guard("dump", self.iteration + 1):
+                self._is_due = self._schedule.is_due(self.iteration + 1)
+            if self._is_due:
+                with self._guard("dump", self.iteration + 1):
+                    self._notice_layers()
                 self._has_measures = True
+                self._measure(Measuring.before_step)
+        if self._is_due and not part.closure:
+            owned = self._steps.owned(part)
+            self._measure(lambda it: it.gradients(scale=part.scale, of=owned))
 
-    def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    def _after_step(self, part: Part) -> None:
         if not self._writer.is_here:
+            return
+        if self._is_due and part.closure:  # it makes the gradients within the step
+            owned = self._steps.owned(part)
+            self._measure(lambda it: it.gradients(of=owned))
+        if not part.ends:
             return
         self.iteration += 1
-        seconds = time.perf_counter() - self._step_ended
+        seconds = self._overhead.since_step()
         self._tell_failures()
-        with self._guard("scalars"):
-            self._scalars.add(self.iteration, {**_learning_rates(optimizer), "iteration_seconds": seconds})
+        if self._ranks.leads:
+            with self._guard("scalars"):
+                rates = self._steps.learning_rates()
+                self._scalars.add(self.iteration, {**rates, "iteration_seconds": seconds})
         if self._is_due:
-            self._is_due = False
-            if self._has_measures and _closure(args, kwargs):
-                self._has_measures = False
-                with self._guard("measures"), self._timed("measure"):
-                    self._measurer.gradients()  # a closure makes them within the step
-                    self._has_measures = True
-            self._dump()
+            self._is_due, self._is_late = False, True
+            if not self._waits_for_average:
+                self._dump()
         elif self._scalars.are_due():
             self._write_scalars(before=self.iteration)
-        self._step_ended = time.perf_counter()
+        self._overhead.step_ended()
+
+    def _measure(self, take: Callable[[Measuring], None]) -> None:
+        """Something of the iteration that is under way; the rest is left out where it fails."""
+        if self._has_measures:
+            self._has_measures = False
+            with self._guard("measures", self.iteration + 1), self._overhead.timed("measure"):
+                take(self._measuring)
+                self._has_measures = True
+
+    def _notice_layers(self) -> None:
+        """Where the model has other layers than its run, go on in a run beside it, from this iteration."""
+        layers = self._measuring.changed_layers()
+        if layers is None:
+            return
+        self._measuring.stop()
+        if self._ranks.count > 1:
+            raise ValueError(DISTRIBUTED_LAYERS_CHANGED)
+        self._writer.flush()
+        described = [layer.layer for layer in layers]
+        blobs, begun = begin_version(self._blobs, described, self.iteration, self._info, self._schedule)
+        network = write_network(begun, self._model, layers, self._example)
+        self._losses.note(went_on_in(blobs.place, self.iteration))
+        self._end("finished", None)
+        warn_user(f"{went_on_in(blobs.place, self.iteration)}. {self.place} ends here and stays as it is.")
+        self._losses = Losses(begun.info.lost, strict=self._strict)
+        self._begin(blobs, begun, layers, network)
+
+    def _dump_late(self) -> None:
+        """An average takes up a step after the optimizer has made it: its dump is made when the next begins."""
+        if self._is_late:
+            self._dump()
 
     def _dump(self) -> None:
+        self._is_late = False
         measured = kernels = predictions = None
         if self._has_measures:
-            with self._guard("measures"), self._timed("measure"):
-                measured = self._measurer.after_step()
-        if self._convolution is not None:
-            with self._guard("kernels"), self._timed("measure"):
-                kernels = self._convolution.kernels()
+            with self._guard("measures"), self._overhead.timed("measure"):
+                measured = self._measuring.after_step()
+        with self._guard("kernels"), self._overhead.timed("measure"):
+            kernels = self._measuring.kernels()
         if self._evaluations.has_data:
             with self._guard("predictions"):
                 predictions = self._evaluate()
         self._write_dump(Dump(self.iteration, measured, kernels, predictions))
         self._tell_pictures()
-        self._dumps += 1
+        self._overhead.dumps += 1
 
     def _evaluate(self) -> Predictions:
-        with self._timed("validate"):
+        with self._overhead.timed("validate"):
             predictions, error_rate = self._evaluations.evaluate()
         self._validated = (self.iteration, error_rate)
-        if self._keep_first_row or self.iteration > self._info.branches[-1].start:
+        is_new = self._keep_first_row or self.iteration > self._info.branches[-1].start
+        if is_new and self._ranks.count == 1:  # of several processes each knows its own share only
             self._scalars.add(self.iteration, {"validation_error": error_rate})
         return predictions
 
     def _tell_pictures(self) -> None:
         error, self._evaluations.picture_error = self._evaluations.picture_error, None
         if error is not None:
-            self._lose(Failure("pictures", self.iteration, error))
+            self._losses.lose(Failure("pictures", self.iteration, error))
 
     def _write_dump(self, dump: Dump) -> None:
         self._write_scalars(before=dump.iteration)
@@ -275,7 +338,7 @@ class Recorder:
             self._tell_pictures()
             unknown, self._evaluations.unknown = self._evaluations.unknown, 0
             if unknown:
-                self._lose(Failure("samples", self.iteration, _unknown_samples(unknown)))
+                self._losses.lose(unknown_samples(unknown, self.iteration))
 
     def _write_scalars(self, *, before: int | None) -> None:
         with self._guard("scalars"):
@@ -283,6 +346,8 @@ class Recorder:
 
     def _write_info(self, **changes: Any) -> None:
         self._losses.are_told = True
+        if not self._ranks.leads:
+            return
         self._info = info = replace(self._info, lost=self._losses.texts, overhead=self.overhead, **changes)
         self._output.write_info(self.iteration, info)
 
@@ -290,21 +355,28 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
-        for hook in self._hooks:
-            hook.remove()
-        if not self._writer.is_here:
-            return
+        self._steps.remove()
+        if self._writer.is_here:
+            self._end(state, exception, index_seconds)
+
+    def _end(self, state: str, exception: str | None, index_seconds: float = 0) -> None:
+        """Write what is left of a run, and that it has ended."""
         self._finalizer.detach()
         raised: list[Exception] = []
-        for step in (self._write_collected, lambda: self._write_scalars(before=None), self._writer.flush):
+        for step in (
+            self._dump_late,
+            self._write_collected,
+            lambda: self._write_scalars(before=None),
+            self._writer.flush,
+        ):
             try:
                 step()
             except Exception as error:  # strict: raised below, once the run says how it ended
                 raised.append(error)
-        failures = self._take_failures()
+        failures = self._losses.taken(self._writer.failures())
         self._write_info(state=state, exception=exception)
         self._output.close(index_seconds)
-        failures += self._take_failures()
+        failures += self._losses.taken(self._writer.failures())
         for failure in failures if exception is None else []:
             self._losses.tell(failure)
         if any(failure.what == RUN_FILE for failure in failures):
@@ -312,52 +384,14 @@ class Recorder:
         if raised and exception is None:
             raise raised[0]
 
-    @contextmanager
-    def _guard(self, what: str, iteration: int | None = None) -> Iterator[None]:
+    def _guard(self, what: str, iteration: int | None = None) -> AbstractContextManager[None]:
         """An error inside becomes a loss and one warning; `strict` lets it through."""
-        try:
-            yield
-        except Exception as error:
-            self._lose(Failure(what, self.iteration if iteration is None else iteration, error))
-
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - start
-            self._seconds[what] += seconds
-            self._step_ended += seconds  # what the recorder takes is no part of the training's iteration
-
-    def _lose(self, failure: Failure) -> None:
-        self._losses.add(failure)
-        self._losses.tell(failure)
-
-    def _take_failures(self) -> list[Failure]:
-        failures = self._writer.failures()
-        for failure in failures:
-            self._losses.add(failure)
-        return failures
+        return self._losses.guard(what, self.iteration if iteration is None else iteration)
 
     def _tell_failures(self) -> None:
-        for failure in self._take_failures():
+        for failure in self._losses.taken(self._writer.failures()):
             self._losses.tell(failure)
 
     def _check_open(self) -> None:
         if self._is_closed:
             raise ValueError("a recorder must be open to record. It has been closed.")
-
-
-def _closure(args: Any, kwargs: Any) -> bool:
-    """Was `step` called with a closure? The hooks' `args` begin with the optimizer itself."""
-    return any(callable(value) for value in (*args[1:2], kwargs.get("closure")))
-
-
-def _learning_rates(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    rates = [group.get("lr") for group in optimizer.param_groups]
-    return {f"lr/{i}" if i else "lr": rate for i, rate in enumerate(rates) if rate is not None}
-
-
-def _unknown_samples(count: int) -> ValueError:
-    return ValueError(f"samples must be those of the first evaluation. {count} were not among them and are left out")

@@ -101,5 +101,13 @@ class SampleSet:
         loss[rows] = outcome.loss[known]
         return Predictions(predicted, probability, loss)
 
+    def share(self, outcome: Outcome) -> Predictions:
+        """An evaluation of some of the samples, which it names, as one process of several writes it."""
+        places = self._places_of(outcome.ids)
+        rows = np.sort(places[places >= 0])
+        whole = self.predictions(outcome)
+        loss = None if whole.loss is None else whole.loss[rows]
+        return Predictions(whole.predicted[rows], whole.probability[rows], loss, rows.astype(np.int32))
+
     def _places_of(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         return np.array([self._places.get(name, -1) for name in ids], np.int64)

@@ -5,7 +5,8 @@
 2. `update` lists from the newest complete dump on, so looking at a long log that hardly grew is cheap. When training
    was resumed the listing begins anew: the new branch may write before the newest dump that was known.
 3. Of every branch the dumps up to where the next one begins are shown, and of two at one iteration the later branch's.
-   The newest dump is shown once it is complete.
+   The newest dump is shown once it is complete. So are those before it of which each process of a training writes its
+   share, as one may be behind: or once a later one is complete, or so many came that it cannot be (`MOST_BEHIND`).
 4. Sizes and times are asked for when somebody wants to know them: that takes longer than all of this.
 """
 
@@ -24,8 +25,11 @@ from deeptracker.store.blobs import BEGINNING, Blob, Blobs
 KINDS = ("predictions", "layers", "kernels", "filters")
 """Kinds of files that a dump may have, in the order in which they are written."""
 
-_DUMP = {kind: re.compile(rf"log/{kind}/(\d{{12}})(?:\.branch(\d{{3}}))?(?:\.rank\d{{3}})?\.arrow") for kind in KINDS}
+_DUMP = {kind: re.compile(rf"log/{kind}/(\d{{12}})(?:\.branch(\d{{3}}))?(?:\.rank\d{{3,}})?\.arrow") for kind in KINDS}
 _SCALARS = re.compile(r"log/scalars/(\d{12})-(\d{12})(?:\.branch(\d{3}))?\.arrow")
+
+MOST_BEHIND = 32
+"""No process of a distributed training writes its predictions so many dumps after the others: its queue is shorter."""
 
 SETTLED_NS = 2_000_000_000
 """A folder that changed less than two seconds before it was listed may change again without its time telling so."""
@@ -92,8 +96,14 @@ class Listing:
         ends = [self.end_of(branch) for branch in range(len(self._branches))]
         kept = sorted(key for key in self.dumps if key[1] < len(ends) and key[0] <= ends[key[1]])
         newest = kept[-1][0] if kept else 0
-        whole = (key for key in kept if key[0] < newest or key in self._complete or is_complete(key))
-        keys = sorted(dict(whole).items())
+        settled = kept[-MOST_BEHIND - 1][0] if len(kept) > MOST_BEHIND else -1
+        whole: list[DumpKey] = []
+        for key in reversed(kept):
+            is_before = key[0] < newest and (key[0] <= settled or not self._has_shares(key))
+            if is_before or key in self._complete or is_complete(key):
+                whole.append(key)
+                settled = settled if is_before else max(settled, key[0])
+        keys = sorted(dict(reversed(whole)).items())
         for key in set(keys) - self._complete:
             for kind in self.dumps[key]:
                 self._newest[kind] = max(self._newest.get(kind, 0), key[0])
@@ -105,6 +115,9 @@ class Listing:
         if branch >= len(self._branches):
             return -1
         return min((later.start for later in self._branches[branch + 1 :]), default=float("inf"))
+
+    def _has_shares(self, key: DumpKey) -> bool:
+        return any(".rank" in path for path in self.dumps[key].get("predictions", ()))
 
     def _begin(self) -> None:
         self.dumps: dict[DumpKey, dict[str, tuple[str, ...]]] = {}

@@ -3,8 +3,8 @@
 1. `run.json` and `network.json` are replaced in one step; all other files are written once and never again.
 2. A dump at iteration i is a file of each kind, written in this order: `log/predictions/`, `log/layers/`,
    `log/kernels/`, `log/filters/`, named by i in 12 digits. Each tells in its metadata which kinds the dump has
-   (`parts`), so that a dump which a killed process left unfinished is known as such. Scalars lie in
-   `log/scalars/FIRST-LAST.arrow`.
+   (`parts`), so that a dump which a killed process left unfinished is known as such; predictions also, how many
+   processes write them (`ranks`). Scalars lie in `log/scalars/FIRST-LAST.arrow`.
 3. Training resumed at iteration n is a new branch: its files carry `.branch001` and so on, and of the branches before
    it only dumps up to n are shown.
 4. A reader lists what is there, from the newest dump it knows on. No lock is needed: a file is complete or absent. The
@@ -29,7 +29,7 @@ from deeptracker.schema import HISTOGRAM_BINS, MEASURES, Kernels, Network, Predi
 from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.columns import Columns, decode_columns, encode_columns, numbers
 from deeptracker.store.kernels import kernels_in, written_kernels
-from deeptracker.store.listing import DumpFiles, Listing
+from deeptracker.store.listing import KINDS, DumpFiles, Listing
 from deeptracker.store.predictions import merged_predictions, predictions_in
 from deeptracker.store.samples import damaged_samples
 
@@ -59,11 +59,12 @@ class Histograms:
 
 
 class LogWriter:
-    """Writes the log of one branch. Only one process writes a branch."""
+    """Writes the log of one branch. Only one process writes a branch, or `ranks` of them their own predictions each."""
 
-    def __init__(self, blobs: Blobs, branch: int = 0) -> None:
+    def __init__(self, blobs: Blobs, branch: int = 0, *, rank: int = 0, ranks: int = 1) -> None:
         self._blobs = blobs
         self._suffix = f".branch{branch:03d}" if branch else ""
+        self._rank, self._ranks = rank, ranks
 
     def write_info(self, info: RunInfo) -> None:
         """Replace `run.json`."""
@@ -104,15 +105,20 @@ class LogWriter:
             columns["loss"] = predictions.loss
         if predictions.samples is not None:
             columns["sample"] = predictions.samples
-        self._put("predictions", iteration, columns, parts)
+        if self._ranks == 1:
+            self._put("predictions", iteration, columns, parts)
+        else:
+            self._put("predictions", iteration, columns, parts, f".rank{self._rank:03d}", ranks=self._ranks)
 
     def write_scalars(self, iterations: npt.NDArray[np.int64], values: Mapping[str, Floats]) -> None:
         """Rows of scalars, iterations ascending; NaN where a name was not logged."""
         path = f"log/scalars/{int(iterations[0]):012d}-{int(iterations[-1]):012d}{self._suffix}.arrow"
         self._blobs.put(path, encode_columns("scalars", {"iteration": iterations, **values}))
 
-    def _put(self, kind: str, iteration: int, columns: Mapping[str, Any], parts: Iterable[str], **about: Any) -> None:
-        path = f"log/{kind}/{iteration:012d}{self._suffix}.arrow"
+    def _put(
+        self, kind: str, iteration: int, columns: Mapping[str, Any], parts: Iterable[str], rank: str = "", **about: Any
+    ) -> None:
+        path = f"log/{kind}/{iteration:012d}{self._suffix}{rank}.arrow"
         self._blobs.put(path, encode_columns(kind, columns, iteration=iteration, parts=sorted(parts), **about))
 
 
@@ -301,16 +307,23 @@ class LogReader:
         return network
 
     def _missing_parts(self, key: tuple[int, int]) -> list[str]:
-        """Kinds that the dump's own files say it has, and that are not there."""
+        """Kinds that the dump's own files say it has, and that are not there, from all ranks that write them."""
         files = self._listing.dumps[key]
-        for kind, paths in files.items():
+        for kind in KINDS:  # predictions first: they alone tell of ranks
+            paths = files.get(kind, ())
+            if not paths:
+                continue
             try:
                 place = self._blobs.name(paths[0])
-                parts = decode_columns(self._blobs.sparse_view(paths[0]), kind, place=place, only=()).metadata["parts"]
+                about = decode_columns(self._blobs.sparse_view(paths[0]), kind, place=place, only=()).metadata
             except (LogFileError, FileNotFoundError) as error:
                 self.note_problem(paths[0], str(error))
                 continue
-            return [part for part in parts if part not in files]
+            missing = [part for part in about["parts"] if part not in files]
+            ranks = about.get("ranks", 1)
+            if len(paths) < ranks:
+                missing.append(f"predictions of {ranks - len(paths)} of {ranks} processes")
+            return missing
         return []
 
     def _read(self, dump: DumpFiles, kind: str, only: Iterable[str] | None = None) -> list[Columns]:
