@@ -15,10 +15,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deeptracker.errors import RunExistsError
-from deeptracker.record.ranks import Ranks
 from deeptracker.record.schedule import Schedule
 from deeptracker.record.trouble import warn_user
 from deeptracker.record.versions import copy_samples, next_version, same_layers, version_with
@@ -26,6 +25,9 @@ from deeptracker.schema import Branch, Layer, Network, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader, LogWriter
 from deeptracker.store.samples import Samples, read_samples
+
+if TYPE_CHECKING:  # it needs torch, which arrays are recorded without
+    from deeptracker.record.ranks import Ranks
 
 
 @dataclass(frozen=True, slots=True)
