@@ -17,7 +17,7 @@ CacheMb = Annotated[
     typer.Option(
         min=0,
         metavar="MIB",
-        help="Memory for answers; as much for files fetched from an object store, 4 times as much for opened runs; else 256.",
+        help="Memory for answers; as much for files of an object store, and 4 times as much for opened runs; else 256.",
     ),
 ]
 
