@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from playwright.sync_api import Page, expect
 
-from benchmarks.generate import Scale, write_dumps
+from benchmarks.generate import Scale, UnsyncedBlobs, write_dumps
 from deeptracker import open_run
+from deeptracker.schema import Branch, Predictions, RunInfo
+from deeptracker.store.log import LogWriter
+from deeptracker.store.samples import write_samples
 from tests.browser.conftest import Open, ready, served
 from tests.browser.test_layers import chart, middle_of_chart, reading
 
@@ -193,3 +197,140 @@ def test_a_run_that_outgrows_the_screen_while_it_is_watched_is_shown_in_columns(
         expect(page.get_by_test_id("reading")).to_contain_text(f"{last * SCALE.iterations_per_dump:,} – ")
         values = open_run(tmp_path / "live").layer_stats("conv1", "mean")[last:]
         assert float(reading(page)["Lowest"].replace("−", "-")) == pytest.approx(values.min(), rel=1e-5)
+
+
+MANY_DUMPS = 7500
+MANY_LEVEL = 16
+HALF = (3000, 4000)
+"""Dumps at which sample 4 is wrong every second time."""
+JUMP = (6001, 6041)
+"""Dumps at which samples 5, 6 and 7 are wrong, and no other of their class: an anomaly."""
+
+
+def predicted_of_samples() -> npt.NDArray[np.int16]:
+    """int16 (samples, dumps): three classes of four samples each; what is looked at is class 1, samples 4 to 7."""
+    rng = np.random.default_rng(11)
+    labels = np.repeat(np.arange(3, dtype=np.int16), 4)
+    out = np.repeat(labels[:, None], MANY_DUMPS, axis=1)
+    mistaken = rng.random(out.shape) < 0.1
+    mistaken[4:8] = False
+    mistaken[4, HALF[0] + 1 : HALF[1] : 2] = True
+    mistaken[4, HALF[1] : 5000] = True
+    mistaken[5:8, JUMP[0] : JUMP[1]] = True
+    out[mistaken] = np.broadcast_to((labels[:, None] + 1) % 3, out.shape)[mistaken]
+    out[7, JUMP[0] : JUMP[1]] = 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def predictions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A link to a run of 7,500 dumps, of which predictions alone were recorded."""
+    place = tmp_path_factory.mktemp("predictions") / "many"
+    blobs = UnsyncedBlobs(place)
+    log = LogWriter(blobs)
+    began = "2026-01-01T00:00:00Z"
+    log.write_info(RunInfo("many", began, (Branch(0, began),), "finished", class_names=("ant", "bee", "cat")))
+    write_samples(blobs, [f"val_{i:02d}" for i in range(12)], np.repeat(np.arange(3), 4), classes=3)
+    probability = np.full(12, 0.5, np.float16)
+    for dump, predicted in enumerate(predicted_of_samples().T):
+        log.write_predictions(dump * EVERY, Predictions(predicted, probability))
+    with served(place.parent) as link:
+        yield link
+
+
+def point_at_row(page: Page, term: str, value: str, share: float) -> tuple[dict[str, str], tuple[float, float]]:
+    """Move the pointer down below the label of class 1, at a share of the plot, until its reading says this."""
+    canvas, label = (page.get_by_test_id(name).bounding_box() for name in ("stage-canvas", "class-1"))
+    assert canvas
+    assert label
+    left = label["x"] + label["width"] + 6
+    x = left + share * (canvas["x"] + canvas["width"] - 210 - left)
+    for y in np.arange(label["y"] + label["height"], label["y"] + 260, 3):
+        page.mouse.move(x, float(y))
+        told = reading(page)
+        if term in told and told[term].startswith(value):
+            return told, (x, float(y))
+    raise AssertionError(f"nothing below class 1 says {term} {value}; the last says {told}")
+
+
+def told_of_row(page: Page, term: str, share: float, value: str = "") -> dict[str, str]:
+    """What the side panel says there."""
+    return point_at_row(page, term, value, share)[0]
+
+
+def colours_at(page: Page, points: list[tuple[float, float]]) -> npt.NDArray[np.int_]:
+    """int (points, 3): red, green and blue of the picture without what follows the pointer."""
+    return np.array(
+        page.evaluate(
+            """points => {
+              const canvas = document.querySelector('[data-testid=stage] canvas');
+              const { x, y } = canvas.getBoundingClientRect();
+              const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+              return points.map(([left, top]) => {
+                const at = 4 * (Math.floor(top - y) * canvas.width + Math.floor(left - x));
+                return [...data.subarray(at, at + 3)];
+              });
+            }""",
+            points,
+        )
+    )
+
+
+def test_samples_are_shown_in_columns_and_dump_by_dump_from_close_by(show: Open, predictions: str) -> None:
+    truth = predicted_of_samples()[4:8]
+    asked: list[str] = []
+    page = show("/?run=many&k=1&open=0", base=predictions)
+    page.on("request", lambda request: asked.append(request.url) if "/api/class" in request.url else None)
+    page.get_by_test_id("class-1").click()
+    ready(page)
+    samples = [url for url in asked if "/api/class?" in url]
+    assert len(samples) == 2  # all dumps in columns, and the newest
+    assert all("width=" in url for url in samples)
+    assert "/api/class-taken?" in asked[-1]
+
+    points = []
+    for dump in (2000, 3504, 4504):
+        told, point = point_at_row(page, "Sample", "val_04", (dump + 0.5) / MANY_DUMPS)
+        points.append(point)
+        first = int(told["Iteration"].split("dump ")[1]) // MANY_LEVEL * MANY_LEVEL
+        share = np.mean(truth[0, first : first + MANY_LEVEL] != 1)
+        assert float(told["Wrong at"].removesuffix(" % of the dumps")) / 100 == pytest.approx(share, abs=0.006)
+        assert "Predicted" not in told
+    right, half, wrong = colours_at(page, points)
+    assert np.abs(right - wrong).max() > 60
+    assert np.abs((right + wrong) / 2 - half).max() < 8
+    flips = "Most flips left · right"
+    assert told_of_row(page, flips, (JUMP[0] + 0.5) / MANY_DUMPS)[flips] == "3 · 3"
+    assert told_of_row(page, "Taken for cat", 4504.5 / MANY_DUMPS)["Taken for cat"] == "mean 25 %"
+
+    page = show(
+        f"/?run=many&k=1&open=0&c=1&a=1.{JUMP[0] * EVERY}&it={(JUMP[0] - 20) * EVERY}-{(JUMP[0] + 20) * EVERY}",
+        base=predictions,
+    )
+    expect(page.get_by_test_id("level")).to_be_hidden()
+    before, here = 19.5 / 40, 20.5 / 40
+    for sample, name in (("val_04", "bee (correct)"), ("val_05", "cat"), ("val_07", "ant")):
+        assert told_of_row(page, "Sample", here, sample)["Predicted"] == name
+    assert told_of_row(page, "Sample", before, "val_05")["Predicted"] == "bee (correct)"
+    assert told_of_row(page, "Flips left · right", here)["Flips left · right"] == "3 · 3"
+    assert told_of_row(page, "Taken for cat", here)["Taken for cat"] == "2 of 4"
+    assert told_of_row(page, "Taken for cat", before)["Taken for cat"] == "0 of 4"
+
+
+def test_an_anomaly_and_an_export_have_every_dump_they_need(show: Open, predictions: str) -> None:
+    truth = predicted_of_samples()[4:8]
+    asked: list[str] = []
+    page = show("/?run=many&k=1&open=0&c=1&rows=label", base=predictions)
+    page.on("request", lambda request: asked.append(request.url) if "/api/class?" in request.url else None)
+    page.get_by_test_id("anomaly").and_(page.locator(f"[data-dump='{JUMP[0]}']")).click()
+    ready(page)
+    expect(page.get_by_test_id("flipped-sample")).to_have_text(["cat", "cat", "ant"])
+    expect(page.get_by_test_id("became-right")).to_have_count(0)
+    assert [url.split("&width=")[1].split("&v=")[0] for url in asked] == [f"20&from={JUMP[0] - 10}&to={JUMP[0] + 10}"]
+
+    page.get_by_test_id("export").click()
+    with page.expect_download() as download:
+        page.get_by_test_id("export-predictions").click()
+    rows = list(csv.reader(io.StringIO(Path(download.value.path()).read_text())))
+    assert [row[:3] for row in rows[1:]] == [[str(i), f"val_{i:02d}", "1"] for i in range(4, 8)]
+    np.testing.assert_array_equal(np.array([row[3:] for row in rows[1:]], int), truth)

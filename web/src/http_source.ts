@@ -10,21 +10,22 @@ import {
   since,
   within,
 } from './http_columns.ts';
+import { correlationOf, correlationQuery } from './http_correlation.ts';
 import { address, follow, frame, json, type Query } from './http.ts';
 import type { Range } from './kernel/detail.ts';
-import { arrayOf } from './kernel/frame.ts';
+import { arrayOf, type Frame } from './kernel/frame.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
-import { encodeList, type FilterOrder, type Normalisation } from './kernel/view_state.ts';
+import type { FilterOrder, Normalisation } from './kernel/view_state.ts';
 import type {
   Anomalies,
   Asking,
   BoxStats,
   ClassErrors,
+  ClassLabels,
   ClassSamples,
   Clusters,
   Correlation,
-  CorrelationExtent,
   CorrelationRows,
   CorrelationRowsBy,
   CorrelationSettings,
@@ -42,26 +43,13 @@ import type {
   RunInfo,
   RunList,
   SampleHistory,
+  TakenFor,
   TopCounts,
   TopFilters,
 } from './source.ts';
 
-/** Iterations travel as the first and the last one that count. */
-function correlationQuery(settings: CorrelationSettings): Query {
-  const { iterations, classes, layers, above } = settings;
-  return {
-    window: settings.window,
-    threshold: settings.threshold,
-    rule: settings.rule,
-    ...(above === null ? { top: settings.top } : { above }),
-    measure: settings.measure,
-    min_appearances: settings.minAppearances,
-    significant: settings.significant ? 1 : 0,
-    first: iterations?.[0],
-    last: iterations ? iterations[1] - 1 : undefined,
-    classes: classes ? encodeList(classes) : undefined,
-    layers: layers ? encodeList(layers) : undefined,
-  };
+function namesOf({ header }: Frame): string[] {
+  return (header['names'] ?? []) as string[];
 }
 
 /** The server's HTTP API (docs/http-api.md). */
@@ -149,19 +137,54 @@ export class HttpSource implements DataSource {
   async classSamples(
     run: string,
     cls: number,
+    window: number,
+    range: Range,
     held: ClassSamples | null,
     asking: Asking,
   ): Promise<ClassSamples> {
-    const got = await frame(this.#about('class', run, { cls, ...since(held) }), asking);
-    const first = firstOf(got);
-    const labels = arrayOf(got, 'labels');
+    const query = { cls, window, ...within(range), ...since(held), level: held?.detail.level };
+    const got = await frame(this.#about('class', run, query), asking);
+    const block = arrayOf(got, 'error');
+    const detail = detailOf(got, block.shape[1]);
+    const place = placeOf(got, detail);
+    const labels = () => grownMatrix<Labels>(held?.labels ?? undefined, place, arrayOf(got, 'labels'));
     return {
       ...cursorOf(got),
-      labels: grown(held?.labels, labels.shape[0], first, labels.data as Labels),
+      detail,
+      error: grownMatrix(held?.error, place, block),
+      labels: detail.level === 1 ? labels() : null,
+      left: data(got, 'left'),
+      right: data(got, 'right'),
       samples: data(got, 'samples'),
       order: data(got, 'order'),
-      names: (got.header['names'] ?? []) as string[],
+      names: namesOf(got),
       orderMethod: String(got.header['order_method'] ?? ''),
+    };
+  }
+
+  async classLabels(
+    run: string,
+    cls: number,
+    held: ClassLabels | null,
+    asking: Asking,
+  ): Promise<ClassLabels> {
+    const got = await frame(this.#about('class', run, { cls, ...since(held) }), asking);
+    const labels = grownMatrix<Labels>(held?.labels, firstOf(got), arrayOf(got, 'labels'));
+    return { ...cursorOf(got), labels, samples: data(got, 'samples'), names: namesOf(got) };
+  }
+
+  async takenFor(run: string, cls: number, range: Range, asking: Asking): Promise<TakenFor> {
+    const got = await frame(this.#about('class-taken', run, { cls, ...within(range) }), asking);
+    const { shape, data: counts } = arrayOf(got, 'counts');
+    const [rows, columns] = shape;
+    return {
+      ...cursorOf(got),
+      detail: detailOf(got, columns),
+      labels: data(got, 'labels'),
+      counts: Array.from({ length: rows }, (_, row) =>
+        (counts as Int32Array).subarray(row * columns, (row + 1) * columns),
+      ),
+      known: data(got, 'known'),
     };
   }
 
@@ -306,34 +329,7 @@ export class HttpSource implements DataSource {
 
   async correlation(run: string, settings: CorrelationSettings, asking: Asking): Promise<Correlation> {
     const got = await frame(this.#about('correlation', run, correlationQuery(settings)), asking);
-    return {
-      ...cursorOf(got),
-      settings,
-      classes: data(got, 'class'),
-      classOffsets: data(got, 'class_offsets'),
-      columnDump: data(got, 'column_dump'),
-      columnLeft: data(got, 'column_left'),
-      columnRight: data(got, 'column_right'),
-      layers: data(got, 'layer'),
-      layerOffsets: data(got, 'layer_offsets'),
-      filters: data(got, 'filter'),
-      filterSet: data(got, 'filter_set'),
-      setLayer: data(got, 'set_layer'),
-      setSize: data(got, 'set_size'),
-      setId: data(got, 'set_id'),
-      appearanceSet: data(got, 'appearance_set'),
-      appearanceDump: data(got, 'appearance_dump'),
-      pairSet: data(got, 'pair_set'),
-      pairClass: data(got, 'pair_class'),
-      pairHits: data(got, 'pair_hits'),
-      pairP: data(got, 'pair_p'),
-      pairQ: data(got, 'pair_q'),
-      counts: data(got, 'counts'),
-      extent: got.header['extent'] as CorrelationExtent,
-      level: Number(got.header['level']),
-      highest: (got.header['highest'] ?? null) as Highest | null,
-      dumps: Number(got.header['dumps']),
-    };
+    return correlationOf(got, settings);
   }
 
   async correlationRows(

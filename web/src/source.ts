@@ -4,7 +4,7 @@ import type { Columns } from './kernel/columns.ts';
 import type { CorrelationTable } from './kernel/correlation.ts';
 import type { Detail, Range } from './kernel/detail.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
-import type { Labels } from './kernel/predictions.ts';
+import type { Labels, RuleCounts } from './kernel/predictions.ts';
 import type { FilterOrder, Normalisation, Rule, Span } from './kernel/view_state.ts';
 
 /**
@@ -83,12 +83,33 @@ export interface ClassErrors extends Detailed {
   readonly highest: Columns<Uint8Array>;
 }
 
-export interface ClassSamples extends Cursor {
-  readonly labels: Columns<Labels>;
+/** The samples of a class: of each the share of a column's dumps at which it was wrong, as cells. */
+export interface ClassSamples extends Detailed, RuleCounts {
+  readonly error: Columns<Uint8Array>;
+  /** The predicted classes; null where a column is more than a dump. */
+  readonly labels: Columns<Labels> | null;
   readonly samples: Int32Array;
+  /** Rows in similarity order, which follows from all dumps. */
   readonly order: Int32Array;
   readonly names: readonly string[];
   readonly orderMethod: string;
+}
+
+/** What was predicted of the samples of a class at every dump. */
+export interface ClassLabels extends Cursor {
+  readonly labels: Columns<Labels>;
+  readonly samples: Int32Array;
+  readonly names: readonly string[];
+}
+
+/** What the samples of a class are taken for. */
+export interface TakenFor extends Detailed {
+  /** The wrong classes that are predicted most often at all dumps of the run, the most frequent first. */
+  readonly labels: Int32Array;
+  /** counts[i][column]: how often labels[i] is predicted, over samples and dumps; one more row for all other wrong classes. */
+  readonly counts: readonly Int32Array[];
+  /** How often any class is. */
+  readonly known: Int32Array;
 }
 
 export interface Clusters {
@@ -276,7 +297,17 @@ export interface DataSource {
   clusters(run: string, k: number, asking: Asking): Promise<Clusters>;
   anomalies(run: string, window: number, threshold: number, asking: Asking): Promise<Anomalies>;
   anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts>;
-  classSamples(run: string, cls: number, held: ClassSamples | null, asking: Asking): Promise<ClassSamples>;
+  /** `window`, in dumps, is that of the rules of anomalies. */
+  classSamples(
+    run: string,
+    cls: number,
+    window: number,
+    range: Range,
+    held: ClassSamples | null,
+    asking: Asking,
+  ): Promise<ClassSamples>;
+  classLabels(run: string, cls: number, held: ClassLabels | null, asking: Asking): Promise<ClassLabels>;
+  takenFor(run: string, cls: number, range: Range, asking: Asking): Promise<TakenFor>;
   sample(run: string, sample: number, asking: Asking): Promise<SampleHistory>;
   network(run: string, asking: Asking): Promise<NetworkAnswer>;
   nodeStats(

@@ -80,8 +80,8 @@ describe('HttpSource', () => {
       ]);
     serve(labels(0, [1, 2, 3, 4], 2), labels(2, [5, 6], 1));
     const source = new HttpSource();
-    const held = await source.classSamples('a', 3, null, asking);
-    const grown = await source.classSamples('a', 3, held, asking);
+    const held = await source.classLabels('a', 3, null, asking);
+    const grown = await source.classLabels('a', 3, held, asking);
     expect([[...grown.labels.row(0)], [...grown.labels.row(1)]]).toEqual([
       [1, 2, 5],
       [3, 4, 6],
@@ -164,6 +164,70 @@ describe('answers in levels of detail', () => {
     expect(asked).toEqual(['/api/node-stats?run=a&measure=sd']);
     expect(got.detail).toEqual({ level: 1, first: 0, end: 2 });
     expect(got.highest).toBe(got.values);
+  });
+});
+
+describe('the samples of a class', () => {
+  interface Answered {
+    first: number;
+    dumps: number;
+    level: number;
+    error: number[][];
+    flips: number[];
+  }
+  const answered = ({ error, flips, level, ...header }: Answered) => {
+    const shape = [2, error[0].length];
+    const int32 = (name: string, cells: number[]) => ({
+      name,
+      data: Int32Array.from(cells),
+      shape: [cells.length],
+    });
+    return frameOf({ ...header, level, from: 0, iteration: 99, branch: 0, names: ['a', 'b'] }, [
+      { name: 'error', data: Uint8Array.from(error.flat()), shape },
+      ...(level === 1 ? [{ name: 'labels', data: Int16Array.from(error.flat()), shape }] : []),
+      int32('left', flips),
+      int32('right', flips),
+      int32('samples', [6, 7]),
+      int32('order', [1, 0]),
+    ]);
+  };
+  const rowsOf = (columns: { rows: number; row(at: number): ArrayLike<number> }) =>
+    Array.from({ length: columns.rows }, (_, at) => Array.from(columns.row(at)));
+
+  it('grow by columns, and have labels as long as each is a dump; all flips come each time', async () => {
+    const range = { columns: 3, span: null };
+    const asked = serve(
+      answered({ first: 0, dumps: 2, level: 1, error: [[1, 255], [255, 1]], flips: [0, 1] }), // prettier-ignore
+      answered({ first: 2, dumps: 3, level: 1, error: [[1], [1]], flips: [0, 2, 1] }),
+      answered({ first: 0, dumps: 5, level: 4, error: [[90, 1], [64, 255]], flips: [2, 1] }), // prettier-ignore
+    );
+    const source = new HttpSource();
+    let held = await source.classSamples('a', 3, 10, range, null, asking);
+    held = await source.classSamples('a', 3, 10, range, held, asking);
+    expect(asked).toEqual([
+      '/api/class?run=a&cls=3&window=10&width=3',
+      '/api/class?run=a&cls=3&window=10&width=3&since=99&branch=0&level=1',
+    ]);
+    expect(rowsOf(held.error)).toEqual([[1, 255, 1], [255, 1, 1]]); // prettier-ignore
+    expect(held.labels && rowsOf(held.labels)).toEqual(rowsOf(held.error));
+    expect([[...held.left], held.detail]).toEqual([[0, 2, 1], { level: 1, first: 0, end: 3 }]);
+    held = await source.classSamples('a', 3, 10, range, held, asking);
+    expect([rowsOf(held.error), held.labels]).toEqual([[[90, 1], [64, 255]], null]); // prettier-ignore
+    expect(held.detail).toEqual({ level: 4, first: 0, end: 5 });
+  });
+
+  it('are taken for some classes, and all others together', async () => {
+    const asked = serve(
+      frameOf({ first: 8, from: 8, level: 4, dumps: 14, iteration: 99, branch: 0 }, [
+        { name: 'labels', data: Int32Array.of(5), shape: [1] },
+        { name: 'counts', data: Int32Array.of(1, 2, 3, 4), shape: [2, 2] },
+        { name: 'known', data: Int32Array.of(8, 6), shape: [2] },
+      ]),
+    );
+    const got = await new HttpSource().takenFor('a', 3, { columns: 2, span: [8, 14] }, asking);
+    expect(asked).toEqual(['/api/class-taken?run=a&cls=3&width=2&from=8&to=14']);
+    expect(got.counts.map((row) => [...row])).toEqual([[1, 2], [3, 4]]); // prettier-ignore
+    expect(got.detail).toEqual({ level: 4, first: 8, end: 14 });
   });
 });
 

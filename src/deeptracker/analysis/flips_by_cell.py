@@ -111,10 +111,12 @@ def top_cells(flips: FlipsByCell, window: int) -> TopCells:
     """The cells with the highest scores at a window: all flips are counted."""
     left, right = _scores(flips, window, None)
     bounds = np.maximum(left, right)
-    order = np.argsort(-bounds, kind="stable")
-    order = order[: np.count_nonzero(bounds)]
-    rest = float(bounds[order[TOP]]) if len(order) > TOP else 0.0
-    return TopCells(order[:TOP].copy(), bounds[order[:TOP]], rest)
+    cells, rest = np.flatnonzero(bounds), 0.0
+    if len(cells) > TOP:  # only what is kept is sorted
+        order = np.argpartition(-bounds[cells], TOP)
+        cells, rest = cells[order[:TOP]], float(bounds[cells[order[TOP]]])
+    cells = cells[np.argsort(-bounds[cells], kind="stable")]
+    return TopCells(cells, bounds[cells], rest)
 
 
 def anomalies_at(flips: FlipsByCell, top: TopCells, window: int, threshold: float) -> Anomalies:
@@ -166,17 +168,16 @@ def _scores(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The scores of both rules at some cells, ascending (None: at all), float32 (cells,) each."""
     if cells is None:
-        starts, runs = flips.starts[:-1], (flips.left_run, flips.right_run)
+        ends, runs = flips.starts[1:], (flips.left_run, flips.right_run)
         size = flips.sizes[flips.cls]
     else:
         flips_of = flips.starts[cells + 1] - flips.starts[cells]
-        starts = np.cumsum(flips_of) - flips_of
-        own = np.repeat(flips.starts[cells] - starts, flips_of) + np.arange(flips_of.sum())
+        ends = np.cumsum(flips_of)
+        own = np.repeat(flips.starts[cells] - ends + flips_of, flips_of) + np.arange(flips_of.sum())
         runs = flips.left_run[own], flips.right_run[own]
         size = flips.sizes[flips.cls[cells]]
-    if not len(starts):
-        return np.zeros(0, np.float32), np.zeros(0, np.float32)
-    left, right = (np.add.reduceat((run >= window).view(np.uint8), starts, dtype=np.int32) for run in runs)
+    # Counted up to each cell's end, and subtracted: cells have some three flips, too few to add up each for itself.
+    left, right = (np.diff(np.cumsum(run >= window)[ends - 1], prepend=0) for run in runs)
     return as_shares(left, size), as_shares(right, size)
 
 

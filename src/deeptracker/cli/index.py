@@ -26,7 +26,8 @@ def index(run: Place, processes: Processes = 1, scheduler: Scheduler = None) -> 
 
     The index is a cache of the log, in blocks of 64 dumps, and may be deleted at any time. What is built and whole is
     kept, so the same command goes on where it was stopped, and repairs what was damaged. The workers of a cluster must
-    see the run under the same name.
+    see the run under the same name; they are some twice as fast with `MALLOC_TRIM_THRESHOLD_=268435456` and
+    `MALLOC_MMAP_THRESHOLD_=33554432` in their environment (Dask's own `pre-spawn-environ` sets the first to 65536).
 
     - `deeptracker index runs/resnet50 --processes 4`
     - `deeptracker index runs/`

@@ -15,7 +15,9 @@ Token = Annotated[str | None, typer.Option(envvar="DEEPTRACKER_TOKEN", help="Tok
 CacheMb = Annotated[
     int | None,
     typer.Option(
-        min=0, metavar="MIB", help="Memory for answers, and as much for files fetched from an object store; else 256."
+        min=0,
+        metavar="MIB",
+        help="Memory for answers; as much for files of an object store, and 4 times as much for opened runs; else 256.",
     ),
 ]
 

@@ -1,3 +1,5 @@
+import { bisectLeft } from 'd3-array';
+import type { DumpSpan } from './axis.ts';
 import { Columns } from './columns.ts';
 
 /**
@@ -68,20 +70,10 @@ export function labelBefore(labels: Columns<Labels>, row: number, dump: number):
   return -1;
 }
 
+/** For each column, how many samples flip there after (left) or before (right) a run as long as the window. */
 export interface RuleCounts {
   readonly left: Int32Array;
   readonly right: Int32Array;
-}
-
-/** For each dump, how many samples flip there after (left) or before (right) a run of at least `window` dumps. */
-export function ruleCounts(flips: readonly Flip[], dumps: number, window: number): RuleCounts {
-  const left = new Int32Array(dumps);
-  const right = new Int32Array(dumps);
-  for (const flip of flips) {
-    if (flip.before >= window) left[flip.dump]++;
-    if (flip.after >= window) right[flip.dump]++;
-  }
-  return { left, right };
 }
 
 /** The flips that make an anomaly at `dump`: those of either rule. */
@@ -89,51 +81,49 @@ export function flipsAt(flips: readonly Flip[], dump: number, window: number): F
   return flips.filter((f) => f.dump === dump && (f.before >= window || f.after >= window));
 }
 
-export interface WrongLabels {
-  /** The classes most often predicted in place of the true one, most frequent first. */
-  readonly labels: readonly number[];
-  /** counts[i][dump]: how many samples are taken for labels[i]; one more row for all others. */
-  readonly counts: readonly Int32Array[];
-  readonly known: Int32Array;
+/** The dumps that decide which samples flip at one: so many recorded before it, and as many from it on. */
+export function decidingDumps(recorded: Int32Array, dump: number, window: number): DumpSpan {
+  const at = bisectLeft(recorded, dump);
+  const last = recorded.length - 1;
+  const from = recorded[Math.max(0, Math.min(last, at - window))] ?? dump;
+  const to = recorded[Math.min(last, at + window - 1)] ?? dump;
+  return [Math.min(from, dump), Math.max(to, dump) + 1];
 }
 
 /**
- * 1. Count every wrong label over dumps [from, to).
- * 2. Keep the `limit` most frequent; the rest is one row, so that all rows add up to all errors.
+ * Do these cells, of dumps from `first` on, say which samples flip where `span` decides it? A sample that is missing at
+ * the first of these dumps has the result of one before, so then all dumps are needed.
  */
-export function wrongLabels(
-  labels: Columns<Labels>,
-  truth: number,
-  limit: number,
-  from = 0,
-  to = labels.length,
-): WrongLabels {
-  const totals = new Map<number, number>();
-  for (let row = 0; row < labels.rows; row++) {
-    const source = labels.row(row);
-    for (let d = from; d < to; d++) {
-      const label = source[d];
-      if (label >= 0 && label !== truth) totals.set(label, (totals.get(label) ?? 0) + 1);
-    }
-  }
-  const top = [...totals].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, limit);
-  const kept = top.map(([label]) => label);
-  return countLabels(labels, truth, kept);
+export function decides(cells: Columns<Uint8Array>, first: number, [from, to]: DumpSpan): boolean {
+  if (first > from || first + cells.length < to) return false;
+  if (first === 0) return true;
+  for (let row = 0; row < cells.rows; row++) if (cells.at(row, from - first) === 0) return false;
+  return true;
 }
 
-function countLabels(labels: Columns<Labels>, truth: number, kept: readonly number[]): WrongLabels {
-  const slot = new Map(kept.map((label, i) => [label, i]));
-  const counts = Array.from({ length: kept.length + 1 }, () => new Int32Array(labels.length));
-  const known = new Int32Array(labels.length);
+/** How many samples are taken for each of the `kept` wrong labels at a dump, at last for any other; how many are known. */
+export interface TakenCounts {
+  readonly counts: readonly number[];
+  readonly known: number;
+}
+
+export function takenAt(
+  labels: Columns<Labels>,
+  dump: number,
+  truth: number,
+  kept: ArrayLike<number>,
+): TakenCounts {
+  const counts = new Array<number>(kept.length + 1).fill(0);
+  const slots = Array.from(kept);
+  let known = 0;
   for (let row = 0; row < labels.rows; row++) {
-    const source = labels.row(row);
-    for (let d = 0; d < source.length; d++) {
-      if (source[d] < 0) continue;
-      known[d]++;
-      if (source[d] !== truth) counts[slot.get(source[d]) ?? kept.length][d]++;
-    }
+    const label = labels.at(row, dump) ?? -1;
+    if (label >= 0) known++;
+    if (label < 0 || label === truth) continue;
+    const slot = slots.indexOf(label);
+    counts[slot < 0 ? kept.length : slot]++;
   }
-  return { labels: kept, counts, known };
+  return { counts, known };
 }
 
 export interface Spell {
@@ -156,17 +146,15 @@ export function spellsOf(labels: ArrayLike<number>): Spell[] {
 
 export type RowOrder = 'similarity' | 'label' | 'final';
 
-/** Rows of the pixel chart, top to bottom, as positions in the matrix. */
+/** Rows of the pixel chart, top to bottom, as positions in the matrix. Final results are the last column of `cells`. */
 export function orderRows(
   how: RowOrder,
   similarity: ArrayLike<number>,
-  cells: Columns<Uint8Array>,
+  cells: Columns<Uint8Array> | null,
 ): Int32Array {
-  const rows = Int32Array.from({ length: cells.rows }, (_, i) => i);
-  if (how === 'label') return rows;
   const like = Int32Array.from(similarity);
-  const complete = like.length === cells.rows ? like : rows;
-  if (how === 'similarity' || cells.length === 0) return complete;
+  if (how === 'label') return like.map((_, row) => row);
+  if (how === 'similarity' || !cells || cells.length === 0) return like;
   const last = cells.length - 1;
-  return complete.slice().sort((a, b) => cells.at(a, last) - cells.at(b, last));
+  return like.sort((a, b) => cells.at(a, last) - cells.at(b, last));
 }

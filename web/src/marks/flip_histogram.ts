@@ -1,18 +1,18 @@
-import { pixelsPerDump, xOf, type Axis } from '../kernel/axis.ts';
+import { pixelsPerDump, xOf, type Stretch } from '../kernel/axis.ts';
 import type { Theme } from '../kernel/colour.ts';
 import type { RuleCounts } from '../kernel/predictions.ts';
 import type { Surface } from './surface.ts';
 
-/** Left rule up, right rule down, on one scale; anomaly dumps in the highlight colour. A pixel keeps its highest dump. */
+/** Left rule up, right rule down, on one scale; columns with an anomaly in the highlight colour. A pixel keeps its highest. */
 export function drawFlipHistogram(
   surface: Surface,
-  axis: Axis,
+  axis: Stretch,
   theme: Theme,
   counts: RuleCounts,
   samples: number,
   y: number,
   h: number,
-  isAnomaly: (dump: number) => boolean,
+  isAnomaly: (column: number) => boolean,
 ): void {
   const middle = Math.round(y + h / 2);
   const from = Math.max(0, Math.floor(axis.d0));

@@ -4,14 +4,15 @@ import { Columns } from '../../src/kernel/columns.ts';
 import {
   cellsOf,
   CORRECT,
+  decides,
+  decidingDumps,
   flipsAt,
   flipsOf,
   INCORRECT,
   labelBefore,
   orderRows,
-  ruleCounts,
   spellsOf,
-  wrongLabels,
+  takenAt,
 } from '../../src/kernel/predictions.ts';
 import { integer, seeded } from '../random.ts';
 
@@ -66,10 +67,12 @@ describe('flips', () => {
       const plain = Array.from({ length: rows }, (_, r) => [...cells.row(r)]);
       const flips = flipsOf(cells, recorded);
       for (const window of [1, 2, 3, 7]) {
-        const counts = ruleCounts(flips, dumps, window);
         const expected = literalCounts(plain, dumps, window, recorded);
-        expect([...counts.left]).toEqual(expected.left);
-        expect([...counts.right]).toEqual(expected.right);
+        const all = Array.from({ length: dumps }, (_, d) => flipsAt(flips, d, window));
+        const firing = (side: 'before' | 'after') =>
+          all.map((here) => here.filter((flip) => flip[side] >= window).length);
+        expect(firing('before')).toEqual(expected.left);
+        expect(firing('after')).toEqual(expected.right);
       }
     }
   });
@@ -84,6 +87,56 @@ describe('flips', () => {
       { row: 1, dump: 3, before: 1, after: 2, becameCorrect: true },
     ]);
     expect(flipsAt(flips, 2, 2)).toEqual([]);
+  });
+});
+
+describe('the dumps that decide', () => {
+  const part = (cells: Columns<Uint8Array>, from: number, to: number) =>
+    Columns.of(
+      cells.rows,
+      Uint8Array.from(
+        Array.from({ length: cells.rows }, (_, row) => [...cells.row(row).slice(from, to)]).flat(),
+      ),
+    );
+
+  it('say of one dump what all say, wherever the part that is held begins', () => {
+    const random = seeded(17);
+    let decided = 0;
+    let undecided = 0;
+    for (let round = 0; round < 300; round++) {
+      const rows = 1 + integer(random, 4);
+      const dumps = 2 + integer(random, 30);
+      const recorded = Int32Array.from({ length: dumps }, (_, d) => d).filter(() => random() > 0.2);
+      const labels = randomLabels(random, rows, dumps);
+      for (let i = 0; i < labels.length; i++) {
+        if (!recorded.includes(i % dumps)) labels[i] = -1;
+        else if (random() > 0.3) labels[i] = Math.max(0, labels[i]);
+      }
+      const cells = cellsOf(Columns.of(rows, labels), 2);
+      const window = 1 + integer(random, 5);
+      const dump = integer(random, dumps);
+      const [from, to] = decidingDumps(recorded, dump, window);
+      expect(from <= dump && dump < to && to <= dumps).toBe(true);
+      const held = part(cells, from, to);
+      const inPart = recorded.filter((d) => d >= from).map((d) => d - from);
+      const said = (flips: ReturnType<typeof flipsOf>) => flips.map((f) => [f.row, f.becameCorrect]);
+      if (decides(held, from, [from, to])) {
+        decided++;
+        expect(said(flipsAt(flipsOf(held, inPart), dump - from, window))).toEqual(
+          said(flipsAt(flipsOf(cells, recorded), dump, window)),
+        );
+      } else undecided++;
+      expect(decides(cells, 0, [from, to])).toBe(true);
+    }
+    expect(decided).toBeGreaterThan(50);
+    expect(undecided).toBeGreaterThan(10);
+  });
+
+  it('are all there', () => {
+    const cells = Columns.of(1, new Uint8Array(6).fill(CORRECT));
+    expect(decides(cells, 4, [4, 10])).toBe(true);
+    expect(decides(cells, 4, [3, 10])).toBe(false);
+    expect(decides(cells, 4, [4, 11])).toBe(false);
   });
 });
 
@@ -110,29 +163,11 @@ describe('missing predictions', () => {
   });
 });
 
-describe('wrongLabels', () => {
-  it('counts every error once, the rare ones together', () => {
-    const random = seeded(9);
-    const labels = Columns.of(7, randomLabels(random, 7, 20));
-    const wrong = wrongLabels(labels, 0, 2);
-    expect(wrong.labels.length).toBe(2);
-    for (let d = 0; d < 20; d++) {
-      let errors = 0;
-      let known = 0;
-      for (let r = 0; r < 7; r++) {
-        const label = labels.at(r, d);
-        if (label >= 0) known++;
-        if (label > 0) errors++;
-        if (r === 0) continue;
-      }
-      expect(wrong.counts.reduce((sum, row) => sum + row[d], 0)).toBe(errors);
-      expect(wrong.known[d]).toBe(known);
-    }
-  });
-
-  it('puts the most frequent first', () => {
-    const labels = Columns.of(1, Int16Array.from([3, 3, 2, 3, 1, 2, 0, -1]));
-    expect(wrongLabels(labels, 0, 5).labels).toEqual([3, 2, 1]);
+describe('takenAt', () => {
+  it('counts every error of a dump once, those of no kept label together', () => {
+    const labels = Columns.of(5, Int16Array.from([0, 3, 1, 2, 0, 3, 0, 0, 0, -1]));
+    expect(takenAt(labels, 1, 0, [3])).toEqual({ counts: [2, 1], known: 4 });
+    expect(takenAt(labels, 0, 0, [3, 1])).toEqual({ counts: [0, 1, 0], known: 5 });
   });
 });
 
@@ -142,6 +177,7 @@ describe('orderRows', () => {
     expect([...orderRows('similarity', [2, 0, 3, 1], cells)]).toEqual([2, 0, 3, 1]);
     expect([...orderRows('label', [2, 0, 3, 1], cells)]).toEqual([0, 1, 2, 3]);
     expect([...orderRows('final', [2, 0, 3, 1], cells)]).toEqual([2, 1, 0, 3]);
+    expect([...orderRows('final', [2, 0, 3, 1], null)]).toEqual([2, 0, 3, 1]);
   });
 });
 

@@ -1,11 +1,29 @@
 import { SvelteMap } from 'svelte/reactivity';
-import type { Follower, RunData } from '../frame/run_data.svelte.ts';
+import { cellsOf, flipsOf } from '../../kernel/predictions.ts';
+import { Part } from '../../part.svelte.ts';
+import type { ClassLabels } from '../../source.ts';
 import { unowned } from '../../unowned.svelte.ts';
-import { OpenedClass } from '../validation/opened_class.svelte.ts';
+import type { Follower, RunData } from '../frame/run_data.svelte.ts';
+
+/** A class whose images are shown: all that was predicted of its samples, and when these flip. */
+class ShownClass {
+  readonly part = new Part<ClassLabels>();
+  readonly flips = $derived.by(() => {
+    const { value } = this.part;
+    return value ? flipsOf(cellsOf(value.labels, this.#cls), this.#run.recorded) : [];
+  });
+  readonly #cls: number;
+  readonly #run: RunData;
+
+  constructor(cls: number, run: RunData) {
+    this.#cls = cls;
+    this.#run = run;
+  }
+}
 
 /** The samples of the classes whose images are shown, kept up with a live run. */
 export class ShownClasses implements Follower {
-  readonly opened = new SvelteMap<number, OpenedClass>();
+  readonly opened = new SvelteMap<number, ShownClass>();
   readonly #run: RunData;
 
   constructor(run: RunData) {
@@ -21,9 +39,9 @@ export class ShownClasses implements Follower {
       this.opened.delete(cls);
     }
     for (const cls of classes) {
-      const entry = this.opened.get(cls) ?? unowned(() => new OpenedClass(cls, () => this.#run.recorded));
+      const entry = this.opened.get(cls) ?? unowned(() => new ShownClass(cls, this.#run));
       this.opened.set(cls, entry);
-      entry.part.load(`${cls}`, (held, asking) => source.classSamples(id, cls, held, asking));
+      entry.part.load(`${cls}`, (held, asking) => source.classLabels(id, cls, held, asking));
     }
   }
 

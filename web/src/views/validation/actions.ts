@@ -32,7 +32,7 @@ export function selectGlyph(stage: StageState, glyph: Glyph): void {
 export function sampleAt(stage: StageState, cls: number, position: number): number | null {
   const entry = stage.data.opened.get(cls);
   const row = entry?.order(stage.store.v.rows)[position];
-  return row === undefined ? null : (entry?.part.value?.samples[row] ?? null);
+  return row === undefined ? null : (entry?.samples.whole.value?.samples[row] ?? null);
 }
 
 export function selectSample(stage: StageState, cls: number, position: number): void {

@@ -1,3 +1,4 @@
+import { columnOf, columnScale } from '../../kernel/detail.ts';
 import { countText, shortened } from '../../kernel/format.ts';
 import type { FlipsRow, PixelsRow, TakenRow } from '../../kernel/layout.ts';
 import { drawFlipHistogram } from '../../marks/flip_histogram.ts';
@@ -23,13 +24,15 @@ export function drawOpenedRow(
 
 function drawFlipsRow(surface: Surface, scene: Scene, row: FlipsRow, opened: OpenedFacts, y: number): void {
   const { theme, axis } = scene;
+  const { detail, error } = opened.samples;
   const words = { size: 10, fill: theme.ink3, anchor: 'end' as const };
   surface.text('flips, left rule ↑', axis.x0 - 10, y + row.h / 2 - 7, words);
   surface.text('right rule ↓', axis.x0 - 10, y + row.h / 2 + 7, words);
-  const anomalous = new Set((scene.anomalies?.get(row.cls) ?? []).map((a) => a.dump));
-  const shown = scene.view.anomalies ? anomalous : new Set<number>();
-  const samples = opened.cells.rows;
-  drawFlipHistogram(surface, axis, theme, opened.counts, samples, y, row.h, (dump) => shown.has(dump));
+  const shown = scene.view.anomalies ? (scene.anomalies?.get(row.cls) ?? []) : [];
+  const anomalous = new Set(shown.map(({ dump }) => columnOf(detail, dump)));
+  const scale = columnScale(axis, detail);
+  const isAnomaly = (column: number) => anomalous.has(column);
+  drawFlipHistogram(surface, scale, theme, opened.samples, error.rows, y, row.h, isAnomaly);
 }
 
 const ROWS_LABEL = { similarity: 'similarity', label: 'dataset order', final: 'final result' } as const;
@@ -42,8 +45,8 @@ function drawPixelsRow(surface: Surface, scene: Scene, row: PixelsRow, opened: O
     const label = `rows: ${ROWS_LABEL[scene.view.rows]}`;
     surface.text(label, axis.x0 - 10, y + 24, { ...words, fill: theme.ink3 });
   }
-  drawPixelChart(surface, axis, theme, {
-    cells: opened.cells,
+  drawPixelChart(surface, columnScale(axis, opened.samples.detail), theme, {
+    cells: opened.samples.error,
     order: opened.order,
     lut: scene.pixelLut,
     y,
@@ -55,7 +58,9 @@ function drawPixelsRow(surface: Surface, scene: Scene, row: PixelsRow, opened: O
 
 function drawTakenRow(surface: Surface, scene: Scene, row: TakenRow, opened: OpenedFacts, y: number): void {
   const { theme, axis } = scene;
-  const { labels, counts, known } = opened.wrong;
+  const { taken, final } = opened;
+  if (!taken) return;
+  const { labels, counts, known, detail } = taken;
   const label = labels[row.index];
   const name = label === undefined ? 'other classes' : (scene.names[label] ?? `class ${label}`);
   const middle = y + row.h / 2;
@@ -65,17 +70,17 @@ function drawTakenRow(surface: Surface, scene: Scene, row: TakenRow, opened: Ope
   const cells = takenCells(counts[row.index], known);
   drawStripes(
     surface,
-    axis,
+    columnScale(axis, detail),
     theme,
     { data: cells, stride: cells.length, length: cells.length, lut: scene.countLut },
     [{ row: 0, y, h: row.h }],
   );
-  const now = counts[row.index][counts[row.index].length - 1] ?? 0;
-  const words = row.index === 0 ? `final ${now} of ${known[known.length - 1] ?? 0}` : `final ${now}`;
+  if (!final) return;
+  const words = `final ${final.counts[row.index]}${row.index === 0 ? ` of ${final.known}` : ''}`;
   surface.text(words, axis.x0 + axis.width + 12, middle, { size: 10, fill: theme.ink2 });
 }
 
-/** Share of the class taken for one label, on a square-root scale: a few samples must be seen. */
+/** Share of the class's samples, or of predictions of them, taken for one label, on a square-root scale: a few samples must be seen. */
 function takenCells(counts: Int32Array, known: Int32Array): Uint8Array {
   const cells = new Uint8Array(counts.length);
   for (let d = 0; d < counts.length; d++) {

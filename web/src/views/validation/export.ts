@@ -6,6 +6,7 @@ import type { Surface } from '../../marks/surface.ts';
 import { selectedDumps, type Sheet } from '../frame/export.ts';
 import { drawDynamic } from './draw_dynamic.ts';
 import { drawStatic } from './draw_static.ts';
+import type { OpenedClass } from './opened_class.svelte.ts';
 import { AXIS_HEIGHT, HEAD, LEGEND_HEIGHT, THUMBNAIL, type Scene } from './scene.ts';
 import type { StageState } from './stage.svelte.ts';
 import { thumbnailPage } from './thumbnails.ts';
@@ -93,17 +94,18 @@ function anomaliesCsv(stage: StageState): string {
 }
 
 /** One row a sample in the drawn order, one column a dump: the predicted class's index, empty where missing. */
-function predictionsCsv(stage: StageState, cls: number): string {
-  const entry = stage.data.opened.get(cls);
-  const value = entry?.part.value;
+async function predictionsCsv(stage: StageState, entry: OpenedClass): Promise<string> {
+  const { cls } = entry;
   const dumps = selectedDumps(stage);
+  const { win, rows } = stage.store.v;
+  const { labels, samples, names, detail } = await entry.dumpByDump([dumps[0], dumps[0] + dumps.length], win);
   const lines = [csvLine(['sample', 'name', 'true', ...dumps.map((d) => stage.run.iterations[d])])];
-  for (const row of entry?.order(stage.store.v.rows) ?? []) {
-    if (!value) break;
-    const cells = dumps.map((d) =>
-      d < value.labels.length && value.labels.at(row, d) >= 0 ? value.labels.at(row, d) : null,
-    );
-    lines.push(csvLine([value.samples[row], value.names[row] ?? '', cls, ...cells]));
+  for (const row of entry.order(rows)) {
+    const cells = dumps.map((d) => {
+      const label = d < detail.end ? (labels?.at(row, d - detail.first) ?? -1) : -1;
+      return label >= 0 ? label : null;
+    });
+    lines.push(csvLine([samples[row], names[row] ?? '', cls, ...cells]));
   }
   return `${lines.join('\n')}\n`;
 }
@@ -114,15 +116,17 @@ function round(value: number): number {
 
 /** What the menu offers: errors and anomalies, and the predictions of each opened class. */
 export function tablesOf(stage: StageState) {
-  const opened = stage.store.v.classes.filter((cls) => stage.data.opened.get(cls)?.part.value);
+  const opened = stage.store.v.classes
+    .flatMap((cls) => stage.data.opened.get(cls) ?? [])
+    .filter(({ samples }) => samples.whole.value);
   return [
     { id: 'classes', label: 'Error of each class', suffix: '-classes.csv', csv: () => classErrorsCsv(stage) },
     { id: 'anomalies', label: 'Anomalies', suffix: '-anomalies.csv', csv: () => anomaliesCsv(stage) },
-    ...opened.map((cls) => ({
+    ...opened.map((entry) => ({
       id: 'predictions',
-      label: `Predictions of ${stage.data.names[cls]}`,
-      suffix: `-${stage.data.names[cls].replaceAll(' ', '_')}.csv`,
-      csv: () => predictionsCsv(stage, cls),
+      label: `Predictions of ${stage.data.names[entry.cls]}`,
+      suffix: `-${stage.data.names[entry.cls].replaceAll(' ', '_')}.csv`,
+      csv: () => predictionsCsv(stage, entry),
     })),
   ];
 }

@@ -100,31 +100,43 @@ function sampleReading(
   position: number,
   dump: number | null,
 ): [string, string][] {
-  const entry = stage.data.opened.get(cls);
-  const value = entry?.part.value;
+  const opened = stage.openedFacts(cls);
   const sample = sampleAt(stage, cls, position);
-  if (!entry || !value || sample === null) return [];
-  const row = entry.order(stage.store.v.rows)[position];
-  const out: [string, string][] = [['Sample', value.names[row] ?? String(sample)]];
-  if (dump === null || dump >= value.labels.length) return out;
-  const label = value.labels.at(row, dump);
-  const name = label < 0 ? 'not recorded' : stage.data.nameOf(label);
-  out.push(['Predicted', label === cls ? `${name} (correct)` : name]);
+  if (!opened || sample === null) return [];
+  const { names, labels, error, detail } = opened.samples;
+  const row = opened.order[position];
+  const out: [string, string][] = [['Sample', names[row] ?? String(sample)]];
+  const column = dump === null ? -1 : columnOf(detail, dump);
+  if (column < 0) return out;
+  if (labels) {
+    const label = labels.at(row, column);
+    const name = label < 0 ? 'not recorded' : stage.data.nameOf(label);
+    out.push(['Predicted', label === cls ? `${name} (correct)` : name]);
+  } else {
+    const cell = error.at(row, column);
+    out.push(['Wrong at', cell === 0 ? 'not recorded' : `${percentText(shareOf(cell))} of the dumps`]);
+  }
   return out;
 }
 
 function flipsReading(stage: StageState, cls: number, dump: number): [string, string][] {
-  const counts = stage.openedFacts(cls)?.counts;
-  if (!counts || dump >= counts.left.length) return [];
-  return [['Flips left · right', `${counts.left[dump]} · ${counts.right[dump]}`]];
+  const samples = stage.openedFacts(cls)?.samples;
+  const column = samples ? columnOf(samples.detail, dump) : -1;
+  if (!samples || column < 0) return [];
+  const name = samples.detail.level > 1 ? 'Most flips left · right' : 'Flips left · right';
+  return [[name, `${samples.left[column]} · ${samples.right[column]}`]];
 }
 
 function takenReading(stage: StageState, cls: number, index: number, dump: number): [string, string][] {
-  const wrong = stage.openedFacts(cls)?.wrong;
-  if (!wrong || dump >= wrong.known.length) return [];
-  const label = wrong.labels[index];
+  const taken = stage.openedFacts(cls)?.taken;
+  const column = taken ? columnOf(taken.detail, dump) : -1;
+  if (!taken || column < 0) return [];
+  const label = taken.labels[index];
   const name = label === undefined ? 'other classes' : stage.data.nameOf(label);
-  return [[`Taken for ${name}`, `${wrong.counts[index][dump]} of ${wrong.known[dump]}`]];
+  const count = taken.counts[index][column];
+  const known = taken.known[column];
+  const words = taken.detail.level > 1 ? `mean ${percentText(count / known)}` : `${count} of ${known}`;
+  return [[`Taken for ${name}`, words]];
 }
 
 /** How many the class has, and both scores of the one here: under a glyph its strongest, else the one at this dump. */

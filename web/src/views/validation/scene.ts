@@ -3,16 +3,18 @@ import type { Axis } from '../../kernel/axis.ts';
 import type { Lut, Theme } from '../../kernel/colour.ts';
 import type { Columns } from '../../kernel/columns.ts';
 import type { Layout, Row, PixelsRow } from '../../kernel/layout.ts';
-import type { RuleCounts, WrongLabels } from '../../kernel/predictions.ts';
+import type { TakenCounts } from '../../kernel/predictions.ts';
 import type { View } from '../../kernel/view_state.ts';
-import type { ClassErrors, LearningRateStage, Overall } from '../../source.ts';
+import type { ClassErrors, ClassSamples, LearningRateStage, Overall, TakenFor } from '../../source.ts';
 
 /** All that one picture of the Validation view is drawn from; plain values, so that screen and export draw alike. */
 export interface OpenedFacts {
-  readonly cells: Columns<Uint8Array>;
+  /** The finest that are here of the dumps that are shown. */
+  readonly samples: ClassSamples;
   readonly order: Int32Array;
-  readonly counts: RuleCounts;
-  readonly wrong: WrongLabels;
+  readonly taken: TakenFor | null;
+  /** What they are taken for at the newest dump. */
+  readonly final: TakenCounts | null;
 }
 
 export interface ClusterFacts {

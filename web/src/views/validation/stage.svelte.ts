@@ -140,12 +140,12 @@ export class StageState extends TimeStage {
 
   #sizesOf(cls: number): { samples: number; taken: number } | null {
     const entry = this.data.opened.get(cls);
-    const samples = entry?.part.value?.samples.length ?? this.run.info.value?.class_sizes[cls];
+    const samples = entry?.samples.whole.value?.samples.length ?? this.run.info.value?.class_sizes[cls];
     if (samples === undefined) return null;
-    const wrong = entry?.wrong;
-    if (!wrong) return { samples, taken: 0 };
-    const others = wrong.counts[wrong.labels.length].some((count) => count > 0);
-    return { samples, taken: wrong.labels.length + (others ? 1 : 0) };
+    const taken = entry?.taken.whole.value;
+    if (!taken) return { samples, taken: 0 };
+    const others = taken.counts[taken.labels.length].some((count) => count > 0);
+    return { samples, taken: taken.labels.length + (others ? 1 : 0) };
   }
 
   readonly maxScroll = $derived.by(() => Math.max(0, this.layout.height - this.bodyHeight));
@@ -159,12 +159,13 @@ export class StageState extends TimeStage {
     };
   });
 
+  readonly #opened = $derived.by(() => {
+    const { rows } = this.store.v;
+    return new Map([...this.data.opened].map(([cls, entry]) => [cls, entry.facts(this.zoom, rows)]));
+  });
+
   openedFacts(cls: number): OpenedFacts | null {
-    const entry = this.data.opened.get(cls);
-    const { cells, wrong } = entry ?? {};
-    if (!entry || !cells || !wrong) return null;
-    const v = this.store.v;
-    return { cells, wrong, order: entry.order(v.rows), counts: entry.counts(v.win) };
+    return this.#opened.get(cls) ?? null;
   }
 
   chartTop(row: PixelsRow): number {
@@ -192,6 +193,7 @@ export class StageState extends TimeStage {
   sceneOf(scroll: number, height: number, body: number): Scene {
     const { data } = this;
     const held = this.chartTops;
+    const opened = this.#opened;
     return {
       theme: this.settings.theme,
       ...this.#luts,
@@ -211,7 +213,7 @@ export class StageState extends TimeStage {
       clusterFacts: this.clusterFacts,
       final: this.final,
       anomalies: data.anomaliesByClass,
-      opened: (cls) => this.openedFacts(cls),
+      opened: (cls) => opened.get(cls) ?? null,
       chartTop: (cls) => {
         const row = held.has(cls) ? pixelsRowOf(this.layout, cls) : null;
         return row ? this.chartTop(row) : 0;
@@ -225,7 +227,7 @@ export class StageState extends TimeStage {
     if (sample === null) return null;
     const cls = this.data.classOf(sample);
     const entry = this.data.opened.get(cls);
-    const at = entry?.part.value?.samples.indexOf(sample) ?? -1;
+    const at = entry?.samples.whole.value?.samples.indexOf(sample) ?? -1;
     if (!entry || at < 0) return null;
     return { cls, position: entry.order(this.store.v.rows).indexOf(at) };
   });

@@ -32,7 +32,7 @@ export interface ThumbnailPage {
 
 export function thumbnailPage(stage: StageState, scene: Scene, row: PixelsRow): ThumbnailPage | null {
   const entry = stage.data.opened.get(row.cls);
-  const value = entry?.part.value;
+  const value = entry?.samples.whole.value;
   if (!entry || !value) return null;
   const order = entry.order(stage.store.v.rows);
   const columns = columnsOf(scene.width);

@@ -74,7 +74,7 @@ export class ValidationData implements Follower {
       'keep',
     );
     this.counts.load(run, (_, asking) => source.anomalyCounts(run, asking));
-    this.#askSelected(view);
+    this.#askSelected(view, look);
   }
 
   #askNewest(): void {
@@ -88,12 +88,12 @@ export class ValidationData implements Follower {
     }
   }
 
-  #askSelected(view: View): void {
+  #askSelected(view: View, look: Look): void {
     const wanted = new Set(view.classes);
     if (view.anomaly) wanted.add(view.anomaly[0]);
     for (const cls of this.opened.keys()) if (!wanted.has(cls)) this.#close(cls);
     const count = this.names.length;
-    for (const cls of wanted) if (cls < count) this.#open(cls);
+    for (const cls of wanted) if (cls < count) this.#open(cls).ask(view, look);
     const sample = view.sample;
     if (sample === null) this.sample.clear();
     else {
@@ -105,35 +105,31 @@ export class ValidationData implements Follower {
     }
   }
 
-  #open(cls: number): void {
-    let entry = this.opened.get(cls);
-    if (!entry) {
-      entry = unowned(() => new OpenedClass(cls, () => this.run.recorded));
-      this.opened.set(cls, entry);
-    }
-    const { source, id } = this.run;
-    entry.part.load(`${cls}`, (held, asking) => source.classSamples(id, cls, held, asking));
+  #open(cls: number): OpenedClass {
+    const entry = this.opened.get(cls) ?? unowned(() => new OpenedClass(cls, this.run));
+    this.opened.set(cls, entry);
+    return entry;
   }
 
   #close(cls: number): void {
-    this.opened.get(cls)?.part.clear();
+    this.opened.get(cls)?.clear();
     this.opened.delete(cls);
   }
 
   grown(): void {
     this.classes.refresh();
-    for (const entry of this.opened.values()) entry.part.refresh();
+    for (const entry of this.opened.values()) entry.grown();
   }
 
   grownLately(): void {
     for (const part of [this.clusters, this.anomalies, this.counts, this.newest]) part.refresh();
     this.classes.renew();
+    for (const entry of this.opened.values()) entry.grownLately();
     if (this.sample.value) this.sample.refresh();
   }
 
   reconnected(): void {
-    const parts = [...this.#parts, ...[...this.opened.values()].map((entry) => entry.part)];
-    for (const part of parts) if (part.failure) part.retry();
+    for (const part of this.#parts) if (part.failure) part.retry();
   }
 
   get #parts() {
@@ -145,6 +141,7 @@ export class ValidationData implements Follower {
       this.anomalies,
       this.counts,
       this.sample,
+      ...[...this.opened.values()].flatMap((entry) => entry.parts),
     ];
   }
 
@@ -153,8 +150,7 @@ export class ValidationData implements Follower {
     const { run } = this;
     if (!run.settled) return false;
     if (!run.info.value || run.waiting || !run.hasPredictions) return true;
-    const parts = [...this.#parts, ...[...this.opened.values()].map((entry) => entry.part)];
-    return parts.every((part) => !part.busy);
+    return this.#parts.every((part) => !part.busy);
   }
 
   get stale(): boolean {
