@@ -14,7 +14,8 @@ demo: .venv/demo  ## Record a real training (about a minute) and show it in the 
 	$(BIN)/deeptracker demo $(DEMO)
 
 test: check chromium  ## Everything: format, lint, types, unit tests, then the slow and the browser tests
-	$(BIN)/pytest -m "slow or browser"
+	$(BIN)/pytest -n auto --dist loadfile -m "slow and not browser"
+	$(BIN)/pytest -m browser
 
 check: .venv/dev web  ## Format, lint, types and unit tests, of Python and of the page
 	$(BIN)/ruff format --check .
