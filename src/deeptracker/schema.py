@@ -252,12 +252,16 @@ class Network:
             return cls(layers=layers, hierarchy=_node(document.pop("hierarchy")), graph=graph, **document)
 
 
+MISSING, UNDEFINED = -1, -2
+"""In place of a predicted class: the sample was not evaluated; it was, and the network gave NaN or infinities."""
+
+
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """One validation: `predicted` integer (n,), `probability` of the true class and `loss` (or None), float16 (n,).
 
-    `samples` int32 (n,) are the samples' indexes in class order; None means all of them, in order. -1 in `predicted`
-    and NaN elsewhere stand for what is missing.
+    `samples` int32 (n,) are the samples' indexes in class order; None means all of them, in order. MISSING in
+    `predicted` and NaN elsewhere stand for what is missing; UNDEFINED is a wrong prediction of no class.
     """
 
     predicted: npt.NDArray[np.integer[Any]]

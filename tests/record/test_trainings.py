@@ -15,6 +15,7 @@ from torch._dynamo.utils import counters
 from deeptracker import open_run
 from deeptracker.record.recorder import Recorder
 from deeptracker.record.trouble import RecorderWarning
+from deeptracker.schema import UNDEFINED
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
 from tests.record import recorded, trainings
@@ -191,7 +192,12 @@ def test_a_model_that_becomes_nan_is_recorded_as_data(tmp_path: Path) -> None:
     last = run.filter_stats("5", "nonfinite")[:, -1]
     assert (last == 2 * 144).all()  # weights and gradients
     assert run.scalars()["validation_error"][-1] == 1
-    assert (run.class_samples(0).predicted[:, -1] == -1).all()
+    assert (run.class_samples(0).predicted[:, -1] == UNDEFINED).all()
+    assert run.validation_error()[-1] == 1  # it collapsed: that is seen, not missing
+    assert (run.error_rates()[:, -1] == 1).all()
+    assert run.class_levels(0, 1000).error[:, -1].tolist() == [1] * len(run.class_samples(0).samples)
+    taken = run.taken_for(0, 1000)
+    assert taken.counts[-1, -1] == taken.known[-1] > 0  # none of the classes
     assert np.isnan(run.filter_stats("5", "l2")[:, -1]).all()
 
 

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 from deeptracker.record.evaluation import Outcome, evaluate
 from deeptracker.record.validation import Inputs, as_batches, as_labels
+from deeptracker.schema import UNDEFINED
 
 X = torch.rand(10, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(10) % 4
@@ -164,7 +165,7 @@ def test_a_single_logit_a_sample_is_two_classes_by_the_sigmoid(shape: tuple[int,
 def test_an_output_without_a_softmax_is_no_prediction_and_counts_as_wrong() -> None:
     logits = torch.tensor([[1.0, 0], [torch.nan, 0], [torch.inf, 0], [-torch.inf, 0]])
     outcome = run(Returns(), [(logits, torch.tensor([0, 0, 0, 1]))])
-    assert outcome.predicted.tolist() == [0, -1, -1, 1]
+    assert outcome.predicted.tolist() == [0, UNDEFINED, UNDEFINED, 1]
     assert np.isnan(outcome.probability).tolist() == [False, True, True, False]
     assert outcome.error_rate == 0.5
 

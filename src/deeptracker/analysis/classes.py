@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeptracker.analysis.clusters import Ordering
+from deeptracker.schema import MISSING
 
 Floats = NDArray[np.float32]
 
@@ -91,14 +92,15 @@ def wrong_labels(predicted: NDArray[np.integer[Any]], truth: int, most: int) -> 
     >>> found.labels.tolist(), found.counts.tolist(), found.known.tolist()
     ([1], [[1, 0, 1], [0, 2, 1]], [3, 3, 2])
     """
-    is_wrong = (predicted >= 0) & (predicted != truth)
-    totals = np.bincount(predicted[is_wrong].astype(np.intp))
+    known = predicted != MISSING
+    is_wrong = known & (predicted != truth)
+    totals = np.bincount(predicted[is_wrong & (predicted >= 0)].astype(np.intp))
     ranked = np.argsort(-totals, kind="stable")[:most]
     labels = ranked[totals[ranked] > 0].astype(np.int32)
     of_each = [(predicted == label).sum(axis=0) for label in labels]
     others = is_wrong.sum(axis=0) - sum(of_each, np.zeros(predicted.shape[1], np.int64))
     counts = np.stack([*of_each, others]).astype(np.int32)
-    return TakenFor(1, 0, labels, counts, (predicted >= 0).sum(axis=0).astype(np.int32))
+    return TakenFor(1, 0, labels, counts, known.sum(axis=0).astype(np.int32))
 
 
 def flips_each_way(correct: NDArray[np.bool_], recorded: NDArray[np.intp]) -> NDArray[np.int32]:

@@ -26,7 +26,7 @@ from pyarrow import csv, parquet
 from deeptracker.analysis.hierarchy import preorder
 from deeptracker.errors import DeepTrackerError, LogFileError, UnknownNameError
 from deeptracker.indexing.contents import Rows, block_rows
-from deeptracker.schema import MEASURES, NODE_MEASURES, Layer, Network, check_measure
+from deeptracker.schema import MEASURES, MISSING, NODE_MEASURES, Layer, Network, check_measure
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
 from deeptracker.store.samples import Samples, read_samples
@@ -190,7 +190,7 @@ class _Source:
             sample = np.arange(rows["predicted"].shape[1], dtype=np.int32)
             values = {name: rows[name][0] for name in ("predicted", "probability", "loss")}
             values |= {name: values[name].astype(np.float32) for name in ("probability", "loss")}
-            values["predicted"] = pa.array(values["predicted"], mask=values["predicted"] < 0)
+            values["predicted"] = pa.array(values["predicted"], mask=values["predicted"] == MISSING)
             found["predictions"] = _table(iteration, {"sample": sample, **values})
         return found
 

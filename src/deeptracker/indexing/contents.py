@@ -20,7 +20,7 @@ from deeptracker.analysis.levels import extremes, means
 from deeptracker.analysis.pooling import needed_measures, pool
 from deeptracker.analysis.quantiles import quantiles, same_histogram
 from deeptracker.errors import LogFileError
-from deeptracker.schema import FILTER_MEASURES, MEASURES, QUANTILES, Network
+from deeptracker.schema import FILTER_MEASURES, MEASURES, MISSING, QUANTILES, Network
 from deeptracker.store.history import class_errors
 from deeptracker.store.index_layout import DETAILS, STORED_LEVELS, extremes_name, mean_name
 from deeptracker.store.index_writer import IndexWriter, blocks_of, packed
@@ -113,7 +113,7 @@ def _sample_rows(log: LogReader, samples: Samples, dumps: Sequence[DumpFiles]) -
             if given is not None:
                 values[row] = given
         class_error[row], error[row] = class_errors(read.predicted, samples)
-        missing[row] = (read.predicted < 0).sum()
+        missing[row] = (read.predicted == MISSING).sum()
     correct = predicted == samples.labels.astype(predicted.dtype)
     return {
         "predicted": predicted,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from deeptracker.record.array_layers import on_host
 from deeptracker.record.pictures import PictureMaker
 from deeptracker.record.sample_set import Outcome, SampleSet
-from deeptracker.schema import Predictions
+from deeptracker.schema import UNDEFINED, Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.samples import Samples
 
@@ -100,7 +100,7 @@ def judged(
 ) -> Outcome:
     """What scores (n, classes) say of samples; ValueError if a label is none of the classes.
 
-    A row that has no softmax is no prediction, -1, as in `evaluation.py`.
+    A row that has no softmax is UNDEFINED, as in `evaluation.py`.
     """
     classes = scores.shape[1]
     wrong = labels[(labels < 0) | (labels >= classes)]
@@ -111,7 +111,7 @@ def judged(
         undefined = np.isnan(logs).any(1)
         true = np.where(undefined, np.float32(np.nan), logs[np.arange(len(labels)), labels])
         probability, loss = np.exp(true).astype(np.float16), abs(true).astype(np.float16)
-    predicted = np.where(undefined, -1, np.argmax(logs, axis=1)).astype(np.int64)
+    predicted = np.where(undefined, UNDEFINED, np.argmax(logs, axis=1)).astype(np.int64)
     return Outcome(ids, labels, predicted, probability, loss, classes)
 
 

@@ -4,7 +4,7 @@
 2. Outputs are logits (samples, classes), or one logit a sample (two classes). Rows that are non-negative and sum to 1
    in the first batch are probabilities and used as they are; log-probabilities are logits already.
 3. In float32: the true class's probability, and the loss, -log of it. A row without a softmax (NaN, +inf) is no
-   prediction: -1, which no label equals, so it counts as wrong.
+   prediction: UNDEFINED, which no label equals, so it counts as wrong.
 4. Results stay on the device until the last batch: one transfer.
 """
 
@@ -21,6 +21,7 @@ from torch import nn
 from deeptracker.record.preserve import undisturbed
 from deeptracker.record.sample_set import Outcome
 from deeptracker.record.validation import as_labels, split_batch
+from deeptracker.schema import UNDEFINED
 
 _SUM_TOLERANCE = 1e-3
 
@@ -77,7 +78,7 @@ class Judge:
         logs = scores.log() if self._probabilities else scores.log_softmax(1)
         true = logs.gather(1, labels.to(logs.device)[:, None])[:, 0]
         undefined = logs.isnan().any(1)
-        predicted = logs.argmax(1).masked_fill(undefined, -1)
+        predicted = logs.argmax(1).masked_fill(undefined, UNDEFINED)
         true = true.masked_fill(undefined, torch.nan)
         self._labels.append(labels)
         self._results.append((predicted, true.exp().half(), true.abs().half()))

@@ -19,6 +19,7 @@ from deeptracker.analysis.clusters import similarity_order_of_bits
 from deeptracker.analysis.levels import LevelColumns, columns_for
 from deeptracker.run.classes import ClassAnswers
 from deeptracker.run.opened import Floats
+from deeptracker.schema import MISSING
 
 Int32s = npt.NDArray[np.int32]
 
@@ -94,7 +95,7 @@ def wrong_share(predicted: npt.NDArray[np.integer], truth: int, level: int) -> F
     starts = np.arange(0, predicted.shape[1], level)
     if not len(starts):
         return np.zeros((len(predicted), 0), np.float32)
-    known = predicted >= 0
+    known = predicted != MISSING
     counts = [np.add.reduceat(flags, starts, axis=1, dtype=np.int32) for flags in (known & (predicted != truth), known)]
     with np.errstate(invalid="ignore"):
         return (counts[0] / counts[1]).astype(np.float32)

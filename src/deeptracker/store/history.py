@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.errors import LogFileError
-from deeptracker.schema import Predictions
+from deeptracker.schema import MISSING, Predictions
 from deeptracker.store.correct_bits import CorrectBits, Words
 from deeptracker.store.index_layout import BLOCK, DETAILS
 from deeptracker.store.index_reader import IndexReader
@@ -146,7 +146,7 @@ class PredictionHistory:
         recorded = self.recorded
         carried = right if len(recorded) == self.dumps else right[:, recorded]
         if (self._missing[recorded] > 0).any():
-            carried, missing = carried.copy(), self._predicted.get(rows)[:, recorded] < 0
+            carried, missing = carried.copy(), self._predicted.get(rows)[:, recorded] == MISSING
             for place in np.flatnonzero(missing[:, 1:].any(axis=0)) + 1:
                 carried[missing[:, place], place] = carried[missing[:, place], place - 1]
         return carried
@@ -234,12 +234,12 @@ class PredictionHistory:
             return
         self._predicted.set(row, read.predicted)
         self._error[row], self._overall[row] = class_errors(read.predicted, self._samples)
-        self._missing[row] = (read.predicted < 0).sum()
+        self._missing[row] = (read.predicted == MISSING).sum()
 
 
 def class_errors(predicted: npt.NDArray[np.integer], samples: Samples) -> tuple[Floats, np.float32]:
     """The share of wrong samples of every class, float32 (classes,), and of all; NaN where none was predicted."""
-    present = predicted >= 0
+    present = predicted != MISSING
     wrong = present & (predicted != samples.labels)
     offsets = samples.class_offsets
     counts = [_sum_by_class(flags, offsets) for flags in (wrong, present)]

@@ -9,6 +9,10 @@ import { Columns } from './columns.ts';
 export const CORRECT = 1;
 export const INCORRECT = 255;
 
+/** In place of a label: the sample was not evaluated; it was, and the network gave NaN or infinities. */
+export const MISSING = -1;
+export const UNDEFINED = -2;
+
 export type Labels = Int16Array | Int32Array;
 
 export function cellsOf(labels: Columns<Labels>, truth: number): Columns<Uint8Array> {
@@ -16,7 +20,7 @@ export function cellsOf(labels: Columns<Labels>, truth: number): Columns<Uint8Ar
   for (let row = 0; row < labels.rows; row++) {
     const source = labels.row(row);
     for (let d = 0; d < source.length; d++) {
-      cells[row * labels.length + d] = source[d] < 0 ? 0 : source[d] === truth ? CORRECT : INCORRECT;
+      cells[row * labels.length + d] = source[d] === MISSING ? 0 : source[d] === truth ? CORRECT : INCORRECT;
     }
   }
   return Columns.of(labels.rows, cells);
@@ -64,10 +68,10 @@ function flipsOfRow(cells: Uint8Array, recorded: ArrayLike<number>, row: number,
   endRun(at);
 }
 
-/** What a sample was last predicted to be before a dump; -1 where nothing is known. */
+/** What a sample was last predicted to be before a dump; MISSING where nothing is known. */
 export function labelBefore(labels: Columns<Labels>, row: number, dump: number): number {
-  for (let d = dump - 1; d >= 0; d--) if (labels.at(row, d) >= 0) return labels.at(row, d);
-  return -1;
+  for (let d = dump - 1; d >= 0; d--) if (labels.at(row, d) !== MISSING) return labels.at(row, d);
+  return MISSING;
 }
 
 /** For each column, how many samples flip there after (left) or before (right) a run as long as the window. */
@@ -117,9 +121,9 @@ export function takenAt(
   const slots = Array.from(kept);
   let known = 0;
   for (let row = 0; row < labels.rows; row++) {
-    const label = labels.at(row, dump) ?? -1;
-    if (label >= 0) known++;
-    if (label < 0 || label === truth) continue;
+    const label = labels.at(row, dump) ?? MISSING;
+    if (label !== MISSING) known++;
+    if (label === MISSING || label === truth) continue;
     const slot = slots.indexOf(label);
     counts[slot < 0 ? kept.length : slot]++;
   }

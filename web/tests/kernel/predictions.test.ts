@@ -142,7 +142,7 @@ describe('the dumps that decide', () => {
 
 describe('missing predictions', () => {
   it('at a dump without any do not end a run, nor lengthen it', () => {
-    const cells = cellsOf(Columns.of(1, Int16Array.from([1, 1, -1, 1, 0, -1, 0])), 1);
+    const cells = cellsOf(Columns.of(1, Int16Array.from([1, 1, -1, 1, 0, -1, -2])), 1);
     expect(flipsOf(cells, [0, 1, 3, 4, 6])).toEqual([
       { row: 0, dump: 4, before: 3, after: 2, becameCorrect: false },
     ]);

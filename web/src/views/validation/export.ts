@@ -1,4 +1,5 @@
 import { csvLine } from '../../kernel/csv.ts';
+import { MISSING } from '../../kernel/predictions.ts';
 import { countText, endOf } from '../../kernel/format.ts';
 import { shareOf } from '../../kernel/colour.ts';
 import { drawLegendLine } from '../../marks/legend.ts';
@@ -102,8 +103,8 @@ async function predictionsCsv(stage: StageState, entry: OpenedClass): Promise<st
   const lines = [csvLine(['sample', 'name', 'true', ...dumps.map((d) => stage.run.iterations[d])])];
   for (const row of entry.order(rows)) {
     const cells = dumps.map((d) => {
-      const label = d < detail.end ? (labels?.at(row, d - detail.first) ?? -1) : -1;
-      return label >= 0 ? label : null;
+      const label = d < detail.end ? (labels?.at(row, d - detail.first) ?? MISSING) : MISSING;
+      return label === MISSING ? null : label;
     });
     lines.push(csvLine([samples[row], names[row] ?? '', cls, ...cells]));
   }

@@ -1,6 +1,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { byClass, restricted, type AnomalyRestriction } from '../../kernel/anomalies.ts';
 import type { AnomalyCounts } from '../../kernel/anomaly_counts.ts';
+import { UNDEFINED } from '../../kernel/predictions.ts';
 import type { View } from '../../kernel/view_state.ts';
 import { DetailedPart, type Look } from '../../detailed.svelte.ts';
 import { Part } from '../../part.svelte.ts';
@@ -49,7 +50,7 @@ export class ValidationData implements Follower {
 
   /** A prediction may name a class that the run does not list. */
   nameOf(cls: number): string {
-    return this.names[cls] ?? `class ${cls}`;
+    return cls === UNDEFINED ? 'no number (NaN)' : (this.names[cls] ?? `class ${cls}`);
   }
 
   classOf(sample: number): number {
