@@ -92,7 +92,7 @@ QUESTIONS: dict[str, Callable[[Run], Any]] = {
 
 NOT_ASKED = {
     "samples", "class_names", "refresh", "picture", "class_index", "info", "has_network", "network", "branch",
-    "warnings", "updated", "size_bytes", "check", "node_index", "layer",
+    "warnings", "updated", "size_bytes", "check", "node_index", "layer", "held_bytes", "hold_at_most",
 }  # fmt: skip
 """What has nothing to do with the index, or changes with the clock."""
 
