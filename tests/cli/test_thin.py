@@ -35,18 +35,18 @@ def answered(target: Path, source: Path, answer: bytes | None) -> tuple[str, int
     ours, theirs = pty.openpty()
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT) as process:
         os.close(theirs)
-        said, typed, end = b"", False, time.monotonic() + 60
+        said, typed, end, pressed = b"", False, time.monotonic() + 60, 0.0
         while time.monotonic() < end:
             if select.select([ours], [], [], 0.1)[0]:
                 try:
                     said += os.read(ours, 4096)
                 except OSError:
                     break  # the other side of the terminal was closed
-            if b"[y/N]" in said and not typed:
-                if answer is None:
-                    process.send_signal(signal.SIGINT)
-                else:
-                    os.write(ours, answer)
+            if b"[y/N]" in said and answer is None and time.monotonic() > pressed + 3:
+                process.send_signal(signal.SIGINT)  # again, if it came after the question and before the wait
+                typed, pressed = True, time.monotonic()
+            elif b"[y/N]" in said and not typed:
+                os.write(ours, answer or b"")
                 typed = True
         status = process.wait(30)
     os.close(ours)
