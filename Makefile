@@ -5,7 +5,7 @@ BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
-.PHONY: help demo test check format unit browser bench bench-growth bench-live bench-rivals web clean chromium
+.PHONY: help demo test frameworks check format unit browser bench bench-growth bench-live bench-rivals web clean chromium
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -14,8 +14,11 @@ demo: .venv/demo  ## Record a real training (about a minute) and show it in the 
 	$(BIN)/deeptracker demo $(DEMO)
 
 test: check chromium  ## Everything: format, lint, types, unit tests, then the slow and the browser tests
-	$(BIN)/pytest -n auto --dist loadfile -m "slow and not browser"
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest -n auto --dist loadfile -m "slow or browser"
+
+frameworks: .venv/frameworks  ## Tests of the ways in from Lightning, Hugging Face, Keras and JAX, which are large to install
+	$(BIN)/pytest -n auto --dist loadfile tests/record/test_lightning.py tests/record/test_transformers.py \
+	    tests/record/test_keras.py tests/record/test_array_recorder.py tests/test_examples.py tests/test_docs.py
 
 check: .venv/dev web  ## Format, lint, types and unit tests, of Python and of the page
 	$(BIN)/ruff format --check .
@@ -68,6 +71,10 @@ clean:  ## Remove everything that was built or installed here
 
 .venv/dev: .venv/demo
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv/frameworks: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,frameworks]'
 	@touch $@
 
 .venv/bench: .venv/dev

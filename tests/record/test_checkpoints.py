@@ -265,7 +265,11 @@ print(peak_bytes() - before)
 
 
 def memory_of_importing(folder: Path, run: Path, group_bytes: int) -> int:
-    """Bytes that a process of its own holds at most, beyond what it takes for a small import."""
+    """Bytes that a process of its own holds at most, beyond what it takes for a small import.
+
+    What measures must be compiled before, as that takes more memory than all else.
+    """
+    import_checkpoints(folder / "small", folder / f"compiled-{group_bytes}")
     command = [sys.executable, "-c", IMPORT, str(folder), str(run), str(group_bytes)]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True)
     return int(done.stdout)
