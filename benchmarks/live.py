@@ -169,6 +169,7 @@ def measure(folder: Path, arguments: argparse.Namespace, out: Console) -> int:
     command = [sys.executable, __file__, "--write", str(place), "--minutes", str(arguments.minutes)]
     command += ["--interval", str(arguments.interval), *(["--small"] if arguments.small else [])]
     options = ["--no-index"] if arguments.no_index else []
+    options += [] if arguments.cache_mb is None else ["--cache-mb", str(arguments.cache_mb)]
     heard, stopping, written = Heard(), threading.Event(), dict[int, float]()
     with (
         serving(place.parent, *options) as (server, link, said),
@@ -244,6 +245,7 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=20)
     parser.add_argument("--small", action="store_true", help="a small network and few samples")
     parser.add_argument("--no-index", action="store_true", help="the server builds no index")
+    parser.add_argument("--cache-mb", type=int, help="what the server may keep, as for `deeptracker serve`")
     parser.add_argument("--write", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.write:
