@@ -286,7 +286,7 @@ def test_memory_is_that_of_a_layer_of_two_snapshots_however_many_and_large_they_
             save(state, tmp_path / name / f"{iteration}.{kind}")
             state["layer3.weight"] += 1
     folder_bytes = sum(path.stat().st_size for path in (tmp_path / "large").iterdir())
-    assert memory_of_importing(tmp_path, tmp_path / "run", 1) < 6 * layer_bytes <= folder_bytes / 10
+    assert memory_of_importing(tmp_path, tmp_path / "run", 1) < 8 * layer_bytes <= folder_bytes / 7
     whole_snapshots = memory_of_importing(tmp_path, tmp_path / "other", layers * layer_bytes)
     assert whole_snapshots > 1.5 * layers * layer_bytes  # so it is measured
     run = open_run(tmp_path / "run-large")
