@@ -14,7 +14,7 @@ demo: .venv/demo  ## Record a real training (about a minute) and show it in the 
 	$(BIN)/deeptracker demo $(DEMO)
 
 test: check chromium  ## Everything: format, lint, types, unit tests, then the slow and the browser tests
-	$(BIN)/pytest -n auto --dist loadfile -m "slow or browser"
+	$(BIN)/pytest -n auto --dist loadgroup -m "slow or browser"
 
 frameworks: .venv/frameworks  ## Tests of the ways in from Lightning, Hugging Face, Keras and JAX, which are large to install
 	$(BIN)/pytest -n auto --dist loadfile tests/record/test_lightning.py tests/record/test_transformers.py \
@@ -28,7 +28,7 @@ check: .venv/dev web  ## Format, lint, types and unit tests, of Python and of th
 	$(NPM) run lint
 	$(NPM) run format:check
 	$(NPM) test
-	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser"
+	$(BIN)/pytest -n auto --dist loadgroup -m "not slow and not browser"
 
 format: .venv/dev  ## Format all code in place
 	$(BIN)/ruff format .

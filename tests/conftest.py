@@ -27,3 +27,10 @@ def small_run(tmp_path: Path) -> Path:
     """A finished run of a test's own."""
     write_run(tmp_path / "small", SMALL)
     return tmp_path / "small"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A process has all tests of a file; one process has all that drive a browser, and the other all else meanwhile."""
+    for item in items:
+        group = "browser" if item.get_closest_marker("browser") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
