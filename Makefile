@@ -5,7 +5,7 @@ BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
-.PHONY: help demo test frameworks check format unit browser bench bench-growth bench-live bench-rivals web clean chromium
+.PHONY: help demo test frameworks check style format unit browser bench bench-growth bench-live bench-rivals web clean chromium
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -13,14 +13,17 @@ help:  ## List the targets
 demo: .venv/demo  ## Record a real training (about a minute) and show it in the browser
 	$(BIN)/deeptracker demo $(DEMO)
 
-test: check chromium  ## Everything: format, lint, types, unit tests, then the slow and the browser tests
-	$(BIN)/pytest -n auto --dist loadgroup -m "slow or browser"
+test: style chromium  ## Everything: format, lint, types, then all tests, those in the browser too
+	$(BIN)/pytest -n auto --dist loadgroup
 
 frameworks: .venv/frameworks  ## Tests of the ways in from Lightning, Hugging Face, Keras and JAX, which are large to install
 	$(BIN)/pytest -n auto --dist loadfile tests/record/test_lightning.py tests/record/test_transformers.py \
 	    tests/record/test_keras.py tests/record/test_array_recorder.py tests/test_examples.py tests/test_docs.py
 
-check: .venv/dev web  ## Format, lint, types and unit tests, of Python and of the page
+check: style  ## Format, lint, types and unit tests, of Python and of the page
+	$(BIN)/pytest -n auto --dist loadgroup -m "not slow and not browser"
+
+style: .venv/dev web  ## Format, lint and types, of Python and of the page, and the tests of the page's parts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -28,7 +31,6 @@ check: .venv/dev web  ## Format, lint, types and unit tests, of Python and of th
 	$(NPM) run lint
 	$(NPM) run format:check
 	$(NPM) test
-	$(BIN)/pytest -n auto --dist loadgroup -m "not slow and not browser"
 
 format: .venv/dev  ## Format all code in place
 	$(BIN)/ruff format .
