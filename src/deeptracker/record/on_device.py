@@ -78,10 +78,10 @@ class DeviceMeasurer:
                 continue
             self._tables[index][_ROW["nonfinite"]] = 0
             self._counts[index][_GRADIENT] = 0
-            rows = layer.rows(gradient.to_dense() if gradient.is_sparse else gradient)
+            rows = layer.rows(dense(gradient))
             with _without_autocast(rows):
                 for part in _blocks(rows):
-                    block = _as_float(rows[part])
+                    block = as_float(rows[part])
                     block = block if scale is None else block / scale.to(block.device)
                     _measure_gradient(block, self._tables[index][:, part])
                     self._counts[index][_GRADIENT] += histograms.count(block)
@@ -96,10 +96,10 @@ class DeviceMeasurer:
                 now.append(_Previous.empty(rows))
             with _without_autocast(rows):
                 for part in _blocks(rows):
-                    block, out = _as_float(rows[part]), self._tables[index][:, part]
+                    block, out = as_float(rows[part]), self._tables[index][:, part]
                     sizes = _measure_weights(block, out)
                     if before is not None:
-                        _measure_update(block, _as_float(before[index][part]), out)
+                        _measure_update(block, as_float(before[index][part]), out)
                     _compare(block, sizes, now[index], part, out, known=previous is not None)
                     now[index].rows[part] = rows[part]
                     self._counts[index][_WEIGHT] += histograms.count(block)
@@ -130,7 +130,7 @@ class _Previous:
         rows = _copied_rows(layer)
         previous = cls(rows, _unknown_sizes(rows))
         for part in _blocks(rows):
-            block = _as_float(rows[part])
+            block = as_float(rows[part])
             previous.keep(part, _Sizes(_total(block.abs()), _norm(block)))
         return previous
 
@@ -188,7 +188,7 @@ def _compare(
 ) -> None:
     if known:
         norm, norm_before, l1_before = sizes.l2, previous.sizes.l2[part], previous.sizes.l1[part]
-        difference = block - _as_float(previous.rows[part])
+        difference = block - as_float(previous.rows[part])
         moved = _norm(difference)
         # Divided before multiplied: squares of the norms of dying filters would leave the range.
         change = _ratio(moved, norm_before)
@@ -220,7 +220,13 @@ def _precise(tensor: torch.Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
-def _as_float(block: torch.Tensor) -> torch.Tensor:
+def dense(gradient: torch.Tensor) -> torch.Tensor:
+    """A sparse gradient as the one that it stands for."""
+    return gradient.to_dense() if gradient.is_sparse else gradient
+
+
+def as_float(block: torch.Tensor) -> torch.Tensor:
+    """Weights or gradients as float32, or float64 where they are: sums need no less."""
     return block if block.dtype in (torch.float32, torch.float64) else block.float()
 
 

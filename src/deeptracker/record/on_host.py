@@ -22,6 +22,7 @@ import torch
 from deeptracker.record import one_pass
 from deeptracker.record.dump import OfLayer
 from deeptracker.record.network import WeightedLayer
+from deeptracker.record.on_device import as_float, dense
 from deeptracker.schema import HISTOGRAM_BINS, MEASURES
 
 THREAD_WEIGHTS = 1 << 19
@@ -86,13 +87,13 @@ class HostMeasurer:
         rows: dict[int, torch.Tensor] = {}
         for index, layer in enumerate(self._layers):
             if layer.weight.grad is not None and of(layer.weight):
-                rows[index] = layer.rows(_dense(layer.weight.grad))
+                rows[index] = layer.rows(dense(layer.weight.grad))
                 self._tables[index][_NONFINITE] = 0
                 self._counts[index, _GRADIENT] = 0
 
         def measure(task: Task, counts: one_pass.Counts) -> None:
             if task.layer in rows:
-                block = _as_float(rows[task.layer][task.part])
+                block = as_float(rows[task.layer][task.part])
                 values = _array(block if scale is None else block / scale.to(block.device))
                 first, table = task.part.start, self._tables[task.layer]
                 one_pass.gradients(values, one_pass.bits_of(values), first, table, counts)
@@ -110,8 +111,8 @@ class HostMeasurer:
 
         def measure(task: Task, counts: one_pass.Counts) -> None:
             own, previous = rows[task.layer][task.part], self._previous[task.layer][task.part]
-            values, values_previous = _array(_as_float(own)), _array(_as_float(previous))
-            values_before = _array(_as_float(before[task.layer][task.part] if len(before[task.layer]) else own[:0]))
+            values, values_previous = _array(as_float(own)), _array(as_float(previous))
+            values_before = _array(as_float(before[task.layer][task.part] if len(before[task.layer]) else own[:0]))
             one_pass.weights(
                 values,
                 one_pass.bits_of(values),
@@ -180,14 +181,6 @@ def _copied(rows: Sequence[torch.Tensor], kept: Sequence[torch.Tensor]) -> list[
     for copy, of_layer in zip(kept, rows, strict=True):
         copy.copy_(of_layer)
     return list(kept)
-
-
-def _dense(gradient: torch.Tensor) -> torch.Tensor:
-    return gradient.to_dense() if gradient.is_sparse else gradient
-
-
-def _as_float(block: torch.Tensor) -> torch.Tensor:
-    return block if block.dtype in (torch.float32, torch.float64) else block.float()
 
 
 def _array(block: torch.Tensor) -> npt.NDArray[Any]:

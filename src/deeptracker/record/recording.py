@@ -8,10 +8,9 @@
 from __future__ import annotations
 
 import operator
-import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from deeptracker.record.dump import Dump
 from deeptracker.record.index_builder import IndexBuilder
 from deeptracker.record.losses import RUN_FILE, Losses
 from deeptracker.record.output import Evaluated, Output
+from deeptracker.record.overhead import Overhead
 from deeptracker.record.scalars import Scalars
 from deeptracker.record.writer import Failure, Writer
 from deeptracker.schema import Network
@@ -41,8 +41,7 @@ class Recording:
         self._writer = Writer()
         builder = IndexBuilder(blobs.place, begun, self._writer.tell) if index else None
         self._output = Output(self._writer, begun.log, blobs, evaluations, builder)
-        self._seconds = {"measure": 0.0, "validate": 0.0}
-        self._dumps = 0
+        self._overhead = Overhead()
         self._finalizer = weakref.finalize(self, self._output.drain, self.scalars)
 
     @property
@@ -53,24 +52,16 @@ class Recording:
     @property
     def overhead(self) -> dict[str, float]:
         """Dumps made, and seconds that training has spent on them."""
-        return {
-            "dumps": self._dumps,
-            "measure_seconds": self._seconds["measure"],
-            "validate_seconds": self._seconds["validate"],
-            "waiting_seconds": self._writer.waiting_seconds,
-        }
+        return self._overhead.told(self._writer.waiting_seconds)
 
     @contextmanager
     def guard(self, what: str, iteration: int, *, seconds: str | None = None) -> Iterator[None]:
         """An error inside becomes a loss; the time it takes is counted as `seconds` ("measure", "validate")."""
-        start = time.perf_counter()
         try:
-            yield
+            with nullcontext() if seconds is None else self._overhead.timed(seconds):
+                yield
         except Exception as error:
             self.lose(what, iteration, error)
-        finally:
-            if seconds is not None:
-                self._seconds[seconds] += time.perf_counter() - start
 
     def advance(self, iteration: int) -> None:
         """Something is to be recorded of this iteration; ValueError for an earlier one, or after the end."""
@@ -91,7 +82,7 @@ class Recording:
         """Hand over a dump, and the scalars before it."""
         self.write_scalars(before=dump.iteration)
         self._output.write_dump(dump)
-        self._dumps += 1
+        self._overhead.dumps += 1
         for failure in self._take_failures():
             self._losses.tell(failure)
         if not self._losses.are_told:
