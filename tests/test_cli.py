@@ -208,6 +208,9 @@ def test_demo_shows_the_run_growing_and_ends_on_ctrl_c(tmp_path: Path) -> None:
             with urllib.request.urlopen(f"{link[1]}api/runs") as response:
                 states += [one["state"] for one in json.load(response)["runs"]]
         assert "live" in states
+        line = process.stdout.readline()  # the run is finished a moment before the command knows
+        while line and "until Ctrl+C" not in line:
+            line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0

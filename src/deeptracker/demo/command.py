@@ -87,8 +87,8 @@ def record_demo(
         out.print(f"DeepTracker shows the run growing at [bold cyan]{page}[/bold cyan]")
         open_page(page)
         train()
-        out.print(f"Recorded. The page stays at [bold cyan]{page}[/bold cyan] until Ctrl+C.")
         with suppress(KeyboardInterrupt):
+            out.print(f"Recorded. The page stays at [bold cyan]{page}[/bold cyan] until Ctrl+C.")
             server.wait()
 
 
