@@ -21,7 +21,7 @@ from benchmarks.generated_histograms import Doubles, Spread, counted, laplacian,
 from benchmarks.generated_kernels import KernelWalk
 from benchmarks.generated_network import Planted
 from deeptracker.schema import GRADIENT_MEASURES, MEASURES, STEP_MEASURES, Kernels, Network
-from deeptracker.store.log import Histograms
+from deeptracker.store.histograms import Histograms
 
 Floats = npt.NDArray[np.float32]
 

@@ -17,7 +17,8 @@ from deeptracker.run import WINDOWS, Run
 from deeptracker.run.classes import WINDOWS_KEPT
 from deeptracker.schema import MEASURES, QUANTILES, Branch, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import Histograms, LogReader, LogWriter
+from deeptracker.store.histograms import Histograms
+from deeptracker.store.log import LogReader, LogWriter
 from deeptracker.store.samples import write_samples
 
 CLASSES, PER_CLASS, DUMPS = 6, 20, 60

@@ -3,7 +3,8 @@
 1. `RunInfo` is `run.json`: what a run is called, how it was configured, where it was resumed, how it ended.
 2. `Network` is `network.json`: the weighted layers in order, each with the place of its filters, the hierarchy of
    modules above them, and the graph of how data flows from one to the next.
-3. `Predictions` is what one validation says of every sample, `Kernels` the weights of the first convolution at a dump.
+3. `Predictions` is what one validation says of every sample, `Kernels` the weights of the first convolution at a dump,
+   `Flight` the iterations just before a dump that showed trouble.
 4. `MEASURES` names what is recorded of each filter (the definitions are in docs/format.md), `DERIVED_MEASURES` what
    follows from them when it is asked for, `QUANTILES` what the histograms tell of a layer and of what lies above it.
 
@@ -20,9 +21,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from deeptracker.errors import FormatVersionError, LogFileError, UnknownNameError
-
-FORMAT_VERSION = 1
+from deeptracker.documents import FORMAT_VERSION, Naming, parse_document
+from deeptracker.errors import UnknownNameError
 
 WEIGHT_MEASURES = ("sum", "mean", "sd", "min", "max", "l1", "l2")
 GRADIENT_MEASURES = ("grad_mean", "grad_sd", "grad_l2", "grad_max")
@@ -55,6 +55,12 @@ NODE_MEASURES = (*FILTER_MEASURES, *QUANTILES)
 
 LEVEL_STATISTICS = ("mean", "min", "max")
 """What is known of several dumps that make one column (levels of detail), in this order."""
+
+FLIGHT_MEASURES = ("l2", "grad_l2", "update_ratio", "nonfinite")
+"""Measures of a filter that a flight has of every single iteration, in the order of its values."""
+
+REASON_KINDS = ("anomaly", "loss", "nan")
+"""Why a flight may be kept: many samples of a class changed, the loss leapt, something is NaN or infinite."""
 
 HISTOGRAM_BINS = 1 << 14
 HISTOGRAM_DROPPED_BITS = 18
@@ -111,7 +117,7 @@ class RunInfo:
     def from_json(cls, data: bytes, *, place: str) -> Self:
         """Read it back. `place` names the file in errors (`LogFileError`, `FormatVersionError`)."""
         document = parse_document(data, "deeptracker-run", place=place)
-        with _Naming(place):
+        with Naming(place):
             branches = tuple(Branch(**branch) for branch in document.pop("branches"))
             names = document.pop("class_names")
             lost = tuple(document.pop("lost"))
@@ -246,7 +252,7 @@ class Network:
     def from_json(cls, data: bytes, *, place: str) -> Self:
         """Read it back. `place` names the file in errors (`LogFileError`, `FormatVersionError`)."""
         document = parse_document(data, "deeptracker-network", place=place)
-        with _Naming(place):
+        with Naming(place):
             layers = tuple(_layer(layer) for layer in document.pop("layers"))
             graph = _graph(document.pop("graph", {"nodes": [], "edges": []}))
             return cls(layers=layers, hierarchy=_node(document.pop("hierarchy")), graph=graph, **document)
@@ -296,44 +302,67 @@ class Kernels:
             raise ValueError(f"values must be float32 (filters, channels, height, width), none of them 0. Got {got}.")
 
 
-def parse_document(data: bytes, kind: str, *, place: str) -> dict[str, Any]:
-    """The fields of one of our JSON files, `format` and `format_version` checked and taken off."""
-    try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise LogFileError(f"{place} must be JSON. It is empty, cut short or damaged ({error}).") from error
-    if not isinstance(document, dict) or document.pop("format", None) != kind:
-        raise LogFileError(f"{place} must be a {kind} file. It is something else; move it out of the run's folder.")
-    check_version(document.pop("format_version", None), place=place)
-    return document
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a flight was kept: `text` is a sentence for people.
+
+    `iteration` is where it was noticed: that of a leap of the loss or of the first NaN, for an anomaly the dump's.
+    `cls` is the class of an anomaly.
+    """
+
+    kind: str
+    text: str
+    iteration: int
+    cls: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in REASON_KINDS:
+            raise ValueError(f"kind of a reason must be one of {', '.join(REASON_KINDS)}. Got {self.kind!r}.")
+        if not self.text:
+            raise ValueError("text must be a sentence for people. Got none.")
+        if self.iteration < 0 or (self.cls is not None and self.cls < 0):
+            raise ValueError(f"iteration and cls must be >= 0. Got {self.iteration} and {self.cls}.")
 
 
-def check_version(version: object, *, place: str) -> None:
-    """`FormatVersionError` unless `version` is the one that this DeepTracker reads."""
-    if version != FORMAT_VERSION:
-        raise FormatVersionError(
-            f"{place} has format version {version}, this DeepTracker reads version {FORMAT_VERSION}. "
-            "Open the run with the DeepTracker that recorded it, or a newer one: pip install -U deeptracker"
-        )
+@dataclass(frozen=True, slots=True, eq=False)
+class Flight:
+    """The last iterations before a dump that showed trouble, each of them (not only those with a dump).
+
+    `dump` is the dump's iteration; `iterations` int64 (n,) ascend and end at it or before. `values` float32
+    (FLIGHT_MEASURES, n, filters), NaN where undefined. `batches` are int64 (samples,) for each iteration: ids of the
+    training samples of its batch, empty where none were handed in; () where none ever were.
+    """
+
+    dump: int
+    iterations: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float32]
+    reasons: tuple[Reason, ...]
+    batches: tuple[npt.NDArray[np.int64], ...] = ()
+
+    def __post_init__(self) -> None:
+        check_flight_iterations(self.dump, self.iterations)
+        expected = (len(FLIGHT_MEASURES), len(self.iterations))
+        if self.values.ndim != 3 or self.values.shape[:2] != expected or self.values.dtype != np.float32:
+            wanted = f"float32 ({len(FLIGHT_MEASURES)}, {len(self.iterations)}, filters)"
+            raise ValueError(f"values must be {wanted}. Got {self.values.dtype} {self.values.shape}.")
+        if len(self.batches) not in (0, len(self.iterations)):
+            raise ValueError(f"batches must be () or {len(self.iterations)} arrays. Got {len(self.batches)}.")
+        if not self.reasons:
+            raise ValueError("a flight must have been kept for a reason. Got none.")
+
+
+def check_flight_iterations(dump: int, iterations: npt.NDArray[np.int64]) -> None:
+    """ValueError unless these can be the iterations of a flight that was kept for this dump."""
+    if iterations.ndim != 1 or not len(iterations) or iterations[0] < 0 or (np.diff(iterations) <= 0).any():
+        raise ValueError("iterations must be one or more, >= 0 and ascending. They are not.")
+    if iterations[-1] > dump:
+        raise ValueError(f"iterations must end at the dump of iteration {dump}, or before. Got {iterations[-1]}.")
 
 
 def check_measure(measure: str, known: Iterable[str] = MEASURES) -> None:
     """`UnknownNameError` unless there is a measure of this name among those known."""
     if measure not in known:
         raise UnknownNameError(f"no measure {measure!r}. There are: {', '.join(known)}.")
-
-
-class _Naming:
-    """Turns the errors of a malformed document into one that names the file."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (KeyError, TypeError, ValueError)):
-            raise LogFileError(f"{self.place} has fields missing or of the wrong kind ({error}).") from error
 
 
 def _layer(document: dict[str, Any]) -> Layer:

@@ -20,8 +20,9 @@ import numpy.typing as npt
 from deeptracker.schema import MEASURES, STEP_MEASURES, Branch, Kernels, Layer, Network, Node, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
+from deeptracker.store.histograms import Histograms
 from deeptracker.store.listing import KINDS
-from deeptracker.store.log import Histograms, LogWriter
+from deeptracker.store.log import LogWriter
 from deeptracker.store.samples import encode_picture, write_samples
 
 CREATED = "2026-01-02T03:04:05.678+00:00"

@@ -25,7 +25,8 @@ from deeptracker.schema import (
     RunInfo,
 )
 from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import Histograms, LogReader, LogWriter
+from deeptracker.store.histograms import Histograms
+from deeptracker.store.log import LogReader, LogWriter
 from tests.analysis.test_pooling import literal_pool
 
 DUMPS = 60

@@ -16,7 +16,8 @@ from deeptracker.schema import FILTER_MEASURES, MEASURES, NODE_MEASURES, Branch,
 from deeptracker.server import runs
 from deeptracker.server.app import create_app
 from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import Histograms, LogWriter
+from deeptracker.store.histograms import Histograms
+from deeptracker.store.log import LogWriter
 from tests.server.test_frame import decode
 from tests.server.test_routes import DOCUMENT, ask
 

@@ -10,8 +10,9 @@ from deeptracker.schema import MEASURES, Branch, Layer, Network, Node, Predictio
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
 from deeptracker.store.filter_history import FilterHistory
+from deeptracker.store.histograms import Histograms
 from deeptracker.store.index_reader import IndexReader
-from deeptracker.store.log import Histograms, LogReader, LogWriter
+from deeptracker.store.log import LogReader, LogWriter
 
 LAYERS = (Layer("a", "linear", (3, 2), 3, 2, 0), Layer("b", "linear", (2, 4), 2, 4, 3))
 NETWORK = Network(LAYERS, Node("", (Node("a", layer=0), Node("b", layer=1))))

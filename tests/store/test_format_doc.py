@@ -34,9 +34,10 @@ from deeptracker.schema import (
 from deeptracker.store import samples
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.columns import encode_columns
+from deeptracker.store.histograms import Histograms
 from deeptracker.store.index_layout import index_arrays
 from deeptracker.store.listing import KINDS
-from deeptracker.store.log import Histograms, LogWriter
+from deeptracker.store.log import LogWriter
 from deeptracker.store.samples import Samples
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")

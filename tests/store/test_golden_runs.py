@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from deeptracker import open_run
-from deeptracker.schema import FORMAT_VERSION, MEASURES, Branch, RunInfo
+from deeptracker.documents import FORMAT_VERSION
+from deeptracker.schema import MEASURES, Branch, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.log import LogReader
 from deeptracker.store.samples import Pictures, read_samples

@@ -8,9 +8,10 @@ import pytest
 
 from deeptracker.schema import Branch, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs
+from deeptracker.store.histograms import Histograms
 from deeptracker.store.history import PredictionHistory
 from deeptracker.store.index_reader import IndexReader
-from deeptracker.store.log import Histograms, LogReader, LogWriter
+from deeptracker.store.log import LogReader, LogWriter
 from deeptracker.store.samples import Samples
 
 CLASSES = 4

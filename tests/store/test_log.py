@@ -19,8 +19,9 @@ from deeptracker.schema import MEASURES, Branch, Kernels, Layer, Network, Node, 
 from deeptracker.store import columns
 from deeptracker.store.blobs import Blob, Blobs
 from deeptracker.store.columns import encode_columns
+from deeptracker.store.histograms import Histograms
 from deeptracker.store.listing import KINDS, MOST_BEHIND, DumpFiles
-from deeptracker.store.log import Histograms, LogReader, LogWriter
+from deeptracker.store.log import LogReader, LogWriter
 
 FILTERS, SAMPLES = 5, 6
 NETWORK = Network(
@@ -653,7 +654,8 @@ import numpy as np
 from deeptracker.schema import MEASURES, Branch, Kernels, Predictions, RunInfo
 from deeptracker.store.blobs import Blob, Blobs
 from deeptracker.store.listing import KINDS
-from deeptracker.store.log import Histograms, LogWriter
+from deeptracker.store.histograms import Histograms
+from deeptracker.store.log import LogWriter
 
 blobs = Blobs(sys.argv[1])
 log = LogWriter(blobs)

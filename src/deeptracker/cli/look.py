@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from deeptracker.cli.console import AsJson, Root, RunPlace, check_root, in_bytes, in_words, out, plain
-from deeptracker.schema import FORMAT_VERSION
+from deeptracker.documents import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from deeptracker.store.space import Space

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from deeptracker.record.bins import filled_bins
 from deeptracker.schema import MEASURES, Kernels, Predictions
+from deeptracker.store.histograms import Histograms
 from deeptracker.store.listing import KINDS
-from deeptracker.store.log import Histograms, LogWriter
+from deeptracker.store.log import LogWriter
 
 OfLayer = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 """Measures (measures, filters) of a layer, and how many of its weights and gradients are in each bin (2, bins)."""

@@ -28,7 +28,7 @@ from deeptracker.record.measures import Measurer
 from deeptracker.record.network import WeightedLayer
 from deeptracker.record.ranks import Ranks
 from deeptracker.schema import HISTOGRAM_BINS, MEASURES, Kernels
-from deeptracker.store.log import Histograms
+from deeptracker.store.histograms import Histograms
 
 _SPREAD = ("n", "sum", "part", "squares", "l1", "square", "nonfinite", "nan")
 _SUMS = (

@@ -27,7 +27,7 @@ from deeptracker.record.snapshot_models import ModelSpec, looked_at
 from deeptracker.record.snapshots import Snapshot
 from deeptracker.record.weights import SnapshotError, open_weights
 from deeptracker.schema import MEASURES, Kernels, Layer, Network
-from deeptracker.store.log import Histograms
+from deeptracker.store.histograms import Histograms
 
 GROUP_BYTES = 64 << 20
 """Weights of layers that are measured together, as float32."""

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from deeptracker.documents import FORMAT_VERSION
 from deeptracker.errors import UnknownNameError
 from deeptracker.run import WINDOWS, Run
-from deeptracker.schema import FORMAT_VERSION
 from deeptracker.server.answers import frame_response
 from deeptracker.server.frame import encode_frame, to_bytes
 from deeptracker.server.live import follow_list, follow_run

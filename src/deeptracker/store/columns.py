@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from deeptracker.documents import FORMAT_VERSION, check_version
 from deeptracker.errors import LogFileError
-from deeptracker.schema import FORMAT_VERSION, check_version
 
 _ABOUT = b"deeptracker"
 _ABOUT_CRC32 = b"deeptracker_crc32"
@@ -111,6 +111,13 @@ def decode_columns(data: bytes | pa.Buffer, kind: str, *, place: str, only: Iter
             raise
         raise LogFileError(f"{place} must be whole. It is cut short or damaged ({error}).") from error
     return Columns(arrays, about)
+
+
+def list_column(rows: Sequence[npt.NDArray[Any]], kind: pa.DataType) -> pa.ListArray:
+    """A column of lists of numbers of a kind, from the numbers of each row."""
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int32)
+    items = np.concatenate(rows) if rows else np.zeros(0, kind.to_pandas_dtype())
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(items, kind))
 
 
 def numbers(array: pa.Array) -> npt.NDArray[Any]:

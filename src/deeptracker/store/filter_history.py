@@ -20,10 +20,11 @@ import numpy.typing as npt
 
 from deeptracker.errors import LogFileError
 from deeptracker.schema import MEASURES, Layer
+from deeptracker.store.histograms import Histograms
 from deeptracker.store.index_layout import BLOCK
 from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.listing import DumpFiles
-from deeptracker.store.log import Histograms, LogReader
+from deeptracker.store.log import LogReader
 from deeptracker.store.rows import DumpRows
 
 HELD_BYTES = 1 << 29

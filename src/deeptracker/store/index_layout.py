@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from deeptracker.schema import FORMAT_VERSION, MEASURES, NODE_MEASURES, Network, Node
+from deeptracker.documents import FORMAT_VERSION
+from deeptracker.schema import MEASURES, NODE_MEASURES, Network, Node
 from deeptracker.store.listing import DumpFiles
 from deeptracker.store.samples import Samples
 

@@ -4,7 +4,8 @@
 2. A dump at iteration i is a file of each kind, written in this order: `log/predictions/`, `log/layers/`,
    `log/kernels/`, `log/filters/`, named by i in 12 digits. Each tells in its metadata which kinds the dump has
    (`parts`), so that a dump which a killed process left unfinished is known as such; predictions also, how many
-   processes write them (`ranks`). Scalars lie in `log/scalars/FIRST-LAST.arrow`.
+   processes write them (`ranks`). Scalars lie in `log/scalars/FIRST-LAST.arrow`, the iterations before a dump that
+   showed trouble in `log/flights/`.
 3. Training resumed at iteration n is a new branch: its files carry `.branch001` and so on, and of the branches before
    it only dumps up to n are shown.
 4. A reader lists what is there, from the newest dump it knows on. No lock is needed: a file is complete or absent. The
@@ -15,47 +16,25 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from deeptracker.errors import LogFileError, RunNotFoundError, UnknownNameError
-from deeptracker.schema import HISTOGRAM_BINS, MEASURES, Kernels, Network, Predictions, RunInfo
+from deeptracker.schema import MEASURES, Flight, Kernels, Network, Predictions, RunInfo
 from deeptracker.store.blobs import Blobs, read_or_none
-from deeptracker.store.columns import Columns, decode_columns, encode_columns, numbers
+from deeptracker.store.columns import Columns, decode_columns, encode_columns
+from deeptracker.store.flights import written_flight
+from deeptracker.store.histograms import Histograms, histograms_in, written_histograms
 from deeptracker.store.kernels import kernels_in, written_kernels
 from deeptracker.store.listing import KINDS, DumpFiles, Listing
 from deeptracker.store.predictions import merged_predictions, predictions_in
 from deeptracker.store.samples import damaged_samples
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Histograms:
-    """Sparse histograms of one dump, one entry a layer: numbers of the filled bins (uint16) and their counts (uint32).
-
-    How a value finds its bin is told in docs/format.md; bins are the same for all layers and runs, so counts add up.
-    """
-
-    weight_bins: list[npt.NDArray[np.uint16]]
-    weight_counts: list[npt.NDArray[np.uint32]]
-    grad_bins: list[npt.NDArray[np.uint16]]
-    grad_counts: list[npt.NDArray[np.uint32]]
-
-    def of(
-        self, measure: str, layers: Sequence[int]
-    ) -> tuple[list[npt.NDArray[np.uint16]], list[npt.NDArray[np.uint32]]]:
-        """Bins and counts of some layers: of gradients for a measure that begins with "grad_", else of weights."""
-        of_gradients = measure.startswith("grad_")
-        bins = self.grad_bins if of_gradients else self.weight_bins
-        counts = self.grad_counts if of_gradients else self.weight_counts
-        return [bins[index] for index in layers], [counts[index] for index in layers]
 
 
 class LogWriter:
@@ -88,13 +67,7 @@ class LogWriter:
 
     def write_layers(self, iteration: int, histograms: Histograms, *, parts: Iterable[str] = ("layers",)) -> None:
         """One dump's histograms of every layer."""
-        columns = {
-            "weight_bins": _list_array(histograms.weight_bins, pa.uint16()),
-            "weight_counts": _list_array(histograms.weight_counts, pa.uint32()),
-            "grad_bins": _list_array(histograms.grad_bins, pa.uint16()),
-            "grad_counts": _list_array(histograms.grad_counts, pa.uint32()),
-        }
-        self._put("layers", iteration, columns, parts)
+        self._put("layers", iteration, written_histograms(histograms), parts)
 
     def write_predictions(
         self, iteration: int, predictions: Predictions, *, parts: Iterable[str] = ("predictions",)
@@ -114,6 +87,12 @@ class LogWriter:
         """Rows of scalars, iterations ascending; NaN where a name was not logged."""
         path = f"log/scalars/{int(iterations[0]):012d}-{int(iterations[-1]):012d}{self._suffix}.arrow"
         self._blobs.put(path, encode_columns("scalars", {"iteration": iterations, **values}))
+
+    def write_flight(self, flight: Flight) -> None:
+        """The last iterations before a dump; it is none of the dump's parts."""
+        columns, about = written_flight(flight)
+        path = f"log/flights/{flight.dump:012d}{self._suffix}.arrow"
+        self._blobs.put(path, encode_columns("flights", columns, iteration=flight.dump, **about))
 
     def _put(
         self, kind: str, iteration: int, columns: Mapping[str, Any], parts: Iterable[str], rank: str = "", **about: Any
@@ -200,20 +179,10 @@ class LogReader:
     def histograms(self, dump: DumpFiles) -> Histograms:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
         columns = self._read(dump, "layers")[0]
-        parts = {name: [numbers(row.values) for row in column] for name, column in columns.arrays.items()}
-        found = Histograms(**parts)
-        expected = len(self.network.layers) if self.network else len(found.weight_bins)
-        pairs = ((found.weight_bins, found.weight_counts), (found.grad_bins, found.grad_counts))
-        for bins, counts in pairs:
-            if len(bins) != expected or [len(row) for row in bins] != [len(row) for row in counts]:
-                wrong = f"must have {expected} layers, and a count for each bin. It has not."
-                raise self._noted(dump.paths["layers"][0], wrong)
-            largest = max((int(row.max()) for row in bins if len(row)), default=0)
-            if largest >= HISTOGRAM_BINS:
-                raise self._noted(
-                    dump.paths["layers"][0], f"must name bins below {HISTOGRAM_BINS}. It names {largest}."
-                )
-        return found
+        try:
+            return histograms_in(columns, len(self.network.layers) if self.network else None)
+        except ValueError as error:
+            raise self._noted(dump.paths["layers"][0], str(error)) from error
 
     def kernels(self, dump: DumpFiles) -> Kernels | None:
         """Weights of the first convolution at a dump; None where it has none, LogFileError if they cannot be read."""
@@ -387,9 +356,3 @@ class LogReader:
                 "the recorder was stopped while writing it, or writes it now."
             )
             self.note_problem(f"log/{iteration:012d}.branch{branch:03d}", text)
-
-
-def _list_array(rows: list[npt.NDArray[Any]], kind: pa.DataType) -> pa.ListArray:
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int32)
-    items = np.concatenate(rows) if rows else np.zeros(0, kind.to_pandas_dtype())
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(items, kind))
