@@ -47,8 +47,9 @@ class FlipsByCell:
     """All flips of a record, by class, then dump.
 
     `left_run` and `right_run` int32 (flips,); those of the i-th cell that has any are [starts[i], starts[i + 1]),
-    int64 (cells + 1,). `cls` and `dump` int32 (cells,) say which cell it is. Of newest flips, sorted by cell:
-    `last_cell` int64 (n,), class x dumps + dump, and `last_right_run` int32 (n,). `sizes` int32 (classes,), of `dumps`.
+    int64 (cells + 1,). `cls` and `dump` int32 (cells,) say which cell it is. `newest_runs` int64 ascend:
+    (class x dumps + dump) x (dumps + 1) + right run, of the newest flip of each sample. `sizes` int32 (classes,), of
+    `dumps`.
     """
 
     left_run: NDArray[np.int32]
@@ -56,8 +57,7 @@ class FlipsByCell:
     starts: NDArray[np.int64]
     cls: NDArray[np.int32]
     dump: NDArray[np.int32]
-    last_cell: NDArray[np.int64]
-    last_right_run: NDArray[np.int32]
+    newest_runs: NDArray[np.int64]
     sizes: NDArray[np.int32]
     dumps: int
 
@@ -90,8 +90,7 @@ def flips_by_cell(events: FlipEvents, class_offsets: ArrayLike) -> FlipsByCell:
         own = slice(bounds[one], bounds[one + 1])
         order[own] = bounds[one] + np.argsort(dump[own], kind="stable")
     cell = np.repeat(np.arange(len(sizes), dtype=np.int64) * events.dumps, np.diff(bounds)) + events.dump
-    last_cell, last_right_run = cell[events.last], events.right_run[events.last]
-    by_cell = np.argsort(last_cell, kind="stable")
+    newest_runs = np.sort(cell[events.last] * (events.dumps + 1) + events.right_run[events.last])
     cell = cell[order]
     first_of_cell = np.flatnonzero(np.diff(cell, prepend=-1))
     cls, dump_of_cell = np.divmod(cell[first_of_cell], max(events.dumps, 1))
@@ -101,8 +100,7 @@ def flips_by_cell(events: FlipEvents, class_offsets: ArrayLike) -> FlipsByCell:
         np.append(first_of_cell, len(cell)),
         cls.astype(np.int32),
         dump_of_cell.astype(np.int32),
-        last_cell[by_cell],
-        last_right_run[by_cell],
+        newest_runs,
         sizes,
         events.dumps,
     )
@@ -214,16 +212,11 @@ class _FlipsOfCells:
     places: NDArray[np.int64]
     ends: NDArray[np.int64]
 
-    @classmethod
-    def between(cls, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> _FlipsOfCells:
-        """Of each cell from its start to before its stop."""
-        counts = stops - starts
-        ends = np.cumsum(counts)
-        return cls(np.repeat(stops - ends, counts) + np.arange(counts.sum()), ends)
-
 
 def _flips_of(flips: FlipsByCell, cells: NDArray[np.int64]) -> _FlipsOfCells:
-    return _FlipsOfCells.between(flips.starts[cells], flips.starts[cells + 1])
+    counts = flips.starts[cells + 1] - flips.starts[cells]
+    ends = np.cumsum(counts)
+    return _FlipsOfCells(np.repeat(flips.starts[cells + 1] - ends, counts) + np.arange(counts.sum()), ends)
 
 
 def _sorted_runs(runs: NDArray[np.int32], of_cells: _FlipsOfCells, window: int, dumps: int) -> NDArray[np.int64]:
@@ -236,8 +229,5 @@ def _sorted_runs(runs: NDArray[np.int32], of_cells: _FlipsOfCells, window: int, 
 
 def _pending(flips: FlipsByCell, window: int, cls: NDArray[np.int32], dump: NDArray[np.int32]) -> NDArray[np.int64]:
     """int64 (n,): how many newest flips at these classes and dumps may still reach the window."""
-    cells = cls.astype(np.int64) * flips.dumps + dump
-    starts, stops = (np.searchsorted(flips.last_cell, cells, side=side) for side in ("left", "right"))
-    newest = _FlipsOfCells.between(starts, stops)
-    waiting = np.cumsum(np.append(0, flips.last_right_run[newest.places] < window))
-    return np.asarray(np.diff(waiting[newest.ends], prepend=0), np.int64)
+    first = (cls.astype(np.int64) * flips.dumps + dump) * (flips.dumps + 1)
+    return np.searchsorted(flips.newest_runs, first + window) - np.searchsorted(flips.newest_runs, first)
