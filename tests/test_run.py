@@ -352,3 +352,24 @@ def test_the_state_is_live_while_dumps_come_and_stopped_after_long_silence(small
         os.utime(path, (1e9, 1e9))
     LogWriter(Blobs(small_run)).write_info(replace(info, created="2001-09-09T01:00:00+00:00"))
     assert open_run(small_run).state == "stopped"
+
+
+def test_what_was_abandoned_is_shown_when_it_is_asked_for(small_run: Path) -> None:
+    before = open_run(small_run)
+    for branch, start in ((1, 2000), (2, 2500)):
+        info = open_run(small_run).info
+        LogWriter(Blobs(small_run)).write_info(info.with_branch(Branch(start, "2026-01-01T00:00:00+00:00")))
+        wrong = Predictions(np.full(120, 5, np.int16), np.zeros(120, np.float16))
+        for iteration in range(start + 100, start + 1100, 100):
+            LogWriter(Blobs(small_run), branch=branch).write_predictions(iteration, wrong)
+    assert [len(open_run(small_run, branch=b).iterations) for b in (0, 1, 2)] == [DUMPS, 31, 36]
+    first, second, newest = (open_run(small_run, branch=b) for b in (0, 1, 2))
+    np.testing.assert_array_equal(first.error_rates(), before.error_rates())
+    np.testing.assert_array_equal(second.error_rates()[:, 21:], newest.error_rates()[:, 21:31])
+    np.testing.assert_array_equal(newest.iterations, open_run(small_run).iterations)
+    assert [run.branch for run in (first, second, newest)] == [0, 1, 2]
+    assert [run.is_abandoned for run in (first, second, newest)] == [True, True, False]
+    assert {len(run.branches) for run in (first, second, newest)} == {3}
+    assert (first.state, second.state) == ("stopped", "stopped")
+    with pytest.raises(UnknownNameError, match=r"no branch 3 in run .*0 to 2"):
+        open_run(small_run, branch=3)

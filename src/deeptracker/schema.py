@@ -127,6 +127,15 @@ class RunInfo:
         """The same run, resumed: running again, one branch more."""
         return replace(self, branches=(*self.branches, branch), state="running", exception=None)
 
+    def at_branch(self, number: int) -> RunInfo:
+        """As it was before training was resumed after this branch; `UnknownNameError` where there is no such."""
+        if not 0 <= number < len(self.branches):
+            raise UnknownNameError(
+                f"no branch {number} in run {self.name!r}. Its branches are numbered 0 to {len(self.branches) - 1}: "
+                "one more for each time that training was resumed."
+            )
+        return replace(self, branches=self.branches[: number + 1])
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:

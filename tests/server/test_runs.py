@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from benchmarks.generate import Scale, write_dumps, write_run
 from deeptracker.errors import RunNotFoundError
 from deeptracker.indexing import build_index
+from deeptracker.schema import Branch
 from deeptracker.server import runs
 from deeptracker.server.app import create_app
 from deeptracker.server.runs import MOST_OPENED, ServedRuns
@@ -43,9 +44,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     places: list[str] = []
     run = runs.Run
 
-    def open_and_note(place: str) -> runs.Run:
+    def open_and_note(place: str, branch: int | None = None) -> runs.Run:
         places.append(Path(place).name)
-        return run(place)
+        return run(place, branch)
 
     monkeypatch.setattr(runs, "Run", open_and_note)
     return places
@@ -219,3 +220,26 @@ def test_what_was_asked_for_longest_ago_is_dropped_first(root: Path) -> None:
     with served.open("run01"), served.open("run02"):
         pass
     assert [served._held[one].run.held_bytes for one in ("run01", "run02")] == [0, 0]  # type: ignore[union-attr]
+
+
+def test_a_run_is_also_shown_as_it_was_before_it_was_resumed(root: Path) -> None:
+    place = root / "run01"
+    info = LogReader(Blobs(place)).info
+    LogWriter(Blobs(place)).write_info(info.with_branch(Branch(10, "2026-01-01T00:00:00+00:00")))
+    shutil.copytree(root / "run00", root / "run02@0")
+    shutil.rmtree(root / "run02")
+    with TestClient(create_app(str(root)), base_url="http://127.0.0.1") as client:
+        assert len(client.get("/api/runs").json()["runs"]) == MANY
+        now, before = (client.get("/api/run", params={"run": run}).json() for run in ("run01", "run01@0"))
+        assert [one["dumps"] for one in (now, before)] == [2, 3]
+        assert [one["branch"] for one in (now, before)] == [1, 0]
+        assert [one["start"] for one in before["branches"]] == [0, 10]
+        assert now["branches"] == before["branches"]
+        assert before["state"] == "stopped"
+        assert before["name"].endswith("(branch 0)")
+        header, _ = ask(client, "/api/overall?run=run01@0")
+        assert header["iteration"] == 20
+        assert client.get("/api/run", params={"run": "run02@0"}).json()["branch"] == 0  # a folder may be called so
+        for nothing in ("run01@2", "run01@", "run01@-1", "@0", "run02", f"run01@{'9' * 5000}"):
+            answer = client.get("/api/run", params={"run": nothing})
+            assert answer.status_code == 404, nothing

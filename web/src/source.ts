@@ -55,6 +55,8 @@ export interface RunInfo extends RunSummary {
   readonly next_iteration: number | null;
   readonly lr_stages: readonly LearningRateStage[];
   readonly branch: number;
+  /** All there are: one more for each time that training was resumed, from iteration `start`. */
+  readonly branches: readonly { readonly start: number }[];
   readonly warnings: readonly string[];
   readonly has_pictures: boolean;
   readonly has_predictions: boolean;

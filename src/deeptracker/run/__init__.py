@@ -29,6 +29,10 @@ class Run(CorrelationAnswers, FlightAnswers, LevelAnswers, ClassLevelAnswers):
     """A run, read-only. Not safe for several threads at once: the caller holds a lock."""
 
 
-def open_run(place: str | os.PathLike[str]) -> Run:
-    """Open the run in a folder or at an object-store URL; `RunNotFoundError` if there is none."""
-    return Run(place)
+def open_run(place: str | os.PathLike[str], *, branch: int | None = None) -> Run:
+    """Open the run in a folder or at an object-store URL; `RunNotFoundError` if there is none.
+
+    Training that is resumed abandons what it had done after that iteration. It stays on disk: with `branch` the run is
+    as it was before (0: before it was first resumed). `UnknownNameError` for a branch that there is not.
+    """
+    return Run(place, branch)

@@ -33,8 +33,8 @@ PIECE_SAMPLES = 4096
 class ClassAnswers(OpenedRun):
     """What was predicted for every sample, and what follows from it. Needs predictions where it says nothing else."""
 
-    def __init__(self, place: str | os.PathLike[str]) -> None:
-        super().__init__(place)
+    def __init__(self, place: str | os.PathLike[str], branch: int | None = None) -> None:
+        super().__init__(place, branch)
         self._pictures = Pictures(self._blobs)
         self._samples: Samples | None = None
         self._history: PredictionHistory | None = None

@@ -67,8 +67,8 @@ Family = tuple[str, ...]
 class FilterAnswers(OpenedRun):
     """The measures of filters, and what follows from them. All of it needs the network: `UnknownNameError` without."""
 
-    def __init__(self, place: str | os.PathLike[str]) -> None:
-        super().__init__(place)
+    def __init__(self, place: str | os.PathLike[str], branch: int | None = None) -> None:
+        super().__init__(place, branch)
         self._filters = FilterHistory(self._log, self._index, readers=self._blobs.readers)
         self._answers = DumpRows(self._log, ANSWER_BYTES)
 

@@ -56,8 +56,8 @@ class LevelAnswers(ClassAnswers, FilterAnswers):
     which columns that gives. ValueError unless width >= 1 and 0 <= first <= end.
     """
 
-    def __init__(self, place: str | os.PathLike[str]) -> None:
-        super().__init__(place)
+    def __init__(self, place: str | os.PathLike[str], branch: int | None = None) -> None:
+        super().__init__(place, branch)
         self._columns = DumpRows(self._log, COLUMN_BYTES)
 
     @property

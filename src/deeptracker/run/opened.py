@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from deeptracker.analysis.scalars import Stage, learning_rate_stages, means_since_last, training_error, values_at
 from deeptracker.errors import UnknownNameError
-from deeptracker.schema import Network, RunInfo
+from deeptracker.schema import Branch, Network, RunInfo
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.index_reader import IndexReader
 from deeptracker.store.listing import DumpFiles
@@ -29,11 +29,11 @@ Cached = TypeVar("Cached")
 
 
 class OpenedRun:
-    """A run as its log tells of it, without what was predicted and measured."""
+    """A run as its log tells of it, without predictions and measures; given a `branch`, as that branch had it."""
 
-    def __init__(self, place: str | os.PathLike[str]) -> None:
+    def __init__(self, place: str | os.PathLike[str], branch: int | None = None) -> None:
         self._blobs = Blobs(place)
-        self._log = LogReader(self._blobs)
+        self._log = LogReader(self._blobs, branch)
         self._index = IndexReader(self._blobs, self._log)
         self._cache: dict[tuple[Any, ...], tuple[Any, int]] = {}
         self._iterations: tuple[tuple[DumpFiles, ...], npt.NDArray[np.int64]] | None = None
@@ -66,8 +66,18 @@ class OpenedRun:
 
     @property
     def branch(self) -> int:
-        """How often training was resumed."""
+        """How often training was resumed; of a run that is opened at a branch, its number."""
         return len(self.info.branches) - 1
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """All branches of the run, whichever it is opened at."""
+        return self._log.branches
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Is it opened at a branch after which training was resumed?"""
+        return len(self.info.branches) < len(self.branches)
 
     @property
     def warnings(self) -> list[str]:
@@ -87,6 +97,8 @@ class OpenedRun:
     @property
     def state(self) -> State:
         """`live` while dumps come in; `stopped` when none came for long and nobody closed the run."""
+        if self.is_abandoned:
+            return "stopped"
         if self.info.state != "running":
             return "finished" if self.info.state == "finished" else "failed"
         created = datetime.fromisoformat(self.info.created)

@@ -59,7 +59,7 @@ def run_in_full(served: Served, run: RunId) -> Json:
             "lr_stages": [asdict(stage) for stage in it.learning_rate_stages()],
             "scalars": sorted(set(rows) - {"iteration"}),
             "branch": it.branch,
-            "branches": [asdict(branch) for branch in info.branches],
+            "branches": [asdict(branch) for branch in it.branches],
             "warnings": it.warnings,
             "has_pictures": bool(samples and samples.has_pictures),
             "has_predictions": samples is not None,

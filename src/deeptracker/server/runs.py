@@ -8,7 +8,8 @@
 4. MOST_OPENED runs stay open. Beyond that the one is closed that was asked for longest ago, unless it is being asked.
    What the list shows of a run that is not open is kept: for SUMMARY_SECONDS, and of one that has ended until its
    `run.json` is another.
-5. What runs keep so as not to read it again takes a bounded number of bytes together. It is counted whenever a question
+5. A run whose training was resumed can be asked for as it was before: its id, `@` and the number of a branch.
+6. What runs keep so as not to read it again takes a bounded number of bytes together. It is counted whenever a question
    has been answered; what is too much is dropped, first of the run that was asked for longest ago, last of that which
    was just asked. While it is answered a question may take more.
 """
@@ -92,7 +93,7 @@ class ServedRuns:
                 self._close(self._held[identity])
 
     def place(self, identity: str) -> str:
-        """Folder or URL of a run."""
+        """Folder or URL of a run, without a branch."""
         return "/".join(part for part in (self.root, identity) if part)
 
     def name(self, identity: str) -> str:
@@ -133,17 +134,23 @@ class ServedRuns:
 
     def describe(self, identity: str, run: Run) -> Json:
         """The summary of a run that is held open."""
-        return {**summary(run), "id": identity, "name": run.info.name or self.name(identity)}
+        name = run.info.name or self.name(identity)
+        return {**summary(run), "id": identity, "name": f"{name} (branch {run.branch})" if run.is_abandoned else name}
 
     def _is_open(self, identity: str) -> bool:
         return identity in self._held and self._held[identity].run is not None
 
     def _hold(self, identity: str, is_looked_at: bool) -> _Held:
-        if identity not in self._held and identity not in self.ids():
-            raise RunNotFoundError(f"no run {identity!r} below {self.root}. GET /api/runs lists the runs.")
+        whole, branch = identity, None
+        if identity not in self._held:
+            ids = self.ids()
+            if identity not in ids:
+                whole, branch = _branch_in(identity)
+            if whole not in ids:
+                raise RunNotFoundError(f"no run {identity!r} below {self.root}. GET /api/runs lists the runs.")
         with self._lock:
             if identity not in self._held:
-                self._held[identity] = _Held(self.place(identity))
+                self._held[identity] = _Held(self.place(whole), branch)
                 self._held.move_to_end(identity, last=False)
             held = self._held[identity]
             if is_looked_at:
@@ -194,7 +201,7 @@ class _Held:
     `size_bytes` is what it kept when it was last let go.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, branch: int | None = None) -> None:
         self.lock = threading.Lock()
         self.run: Run | None = None
         self.changes = 0
@@ -203,6 +210,7 @@ class _Held:
         self.looked_at = float("-inf")
         self.is_outdated = False
         self._place = place
+        self._branch = branch
         self._blobs: Blobs | None = None
         self._looked = self._listed = float("-inf")
         self._pause = REFRESH_SECONDS
@@ -238,13 +246,23 @@ class _Held:
                 took = time.monotonic() - begun
                 self._pause = min(max(REFRESH_SECONDS, took / LARGEST_SHARE), LONGEST_SECONDS)
             if self.run is None or self.run.info.created != created:
-                self.run = Run(self._place)  # first asked for, or recorded anew in the same place
+                self.run = Run(self._place, self._branch)  # first asked for, or recorded anew in the same place
                 self.changes += 1
         except ObjectStoreError:
             raise  # what is held is as good as before once the store answers again
         except DeepTrackerError:
             self.run = None
             raise
+
+
+def _branch_in(identity: str) -> tuple[str, int | None]:
+    """The id of a run, and the number of a branch behind it, if there is one.
+
+    >>> _branch_in("group/resnet@1"), _branch_in("resnet")
+    (('group/resnet', 1), ('resnet', None))
+    """
+    whole, at, branch = identity.rpartition("@")
+    return (whole, int(branch)) if at and branch.isdecimal() and len(branch) < 6 else (identity, None)
 
 
 def version(run: Run) -> str | None:

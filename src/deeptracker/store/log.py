@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.errors import LogFileError, RunNotFoundError, UnknownNameError
-from deeptracker.schema import FLIGHT_MEASURES, MEASURES, Flight, Kernels, Network, Predictions, RunInfo
+from deeptracker.schema import FLIGHT_MEASURES, MEASURES, Branch, Flight, Kernels, Network, Predictions, RunInfo
 from deeptracker.store.blobs import Blob, Blobs, read_or_none
 from deeptracker.store.columns import Columns, Source, decode_columns, encode_columns
 from deeptracker.store.flights import FlightHead, batch_in, head_in, values_in, written_flight
@@ -107,11 +107,13 @@ class LogReader:
 
     `info`, `network` (None until known) and `network_crc32` of its file, `dumps` (those shown, ascending), `flights`
     (the files of those that count, by the dump's iteration), `modified` (newest file) and `problems` tell what was seen
-    at the last refresh.
+    at the last refresh. Given a `branch`, it is read as that branch had it; `branches` are all of the run.
     """
 
-    def __init__(self, blobs: Blobs) -> None:
+    def __init__(self, blobs: Blobs, branch: int | None = None) -> None:
         self._blobs = blobs
+        self._branch = branch
+        self.branches: tuple[Branch, ...] = ()
         self._listing = Listing(blobs)
         self._scalars: dict[str, dict[str, npt.NDArray[Any]]] = {}
         self._problems: dict[str, str] = {}
@@ -275,7 +277,9 @@ class LogReader:
             raise RunNotFoundError(
                 f"no run in {self._blobs.place} (no run.json). Record one: {self._how_to_record()}"
             ) from error
-        return RunInfo.from_json(data, place=self._blobs.name("run.json"))
+        info = RunInfo.from_json(data, place=self._blobs.name("run.json"))
+        self.branches = info.branches
+        return info if self._branch is None else info.at_branch(self._branch)
 
     def _how_to_record(self) -> str:
         if self._blobs.local is None:
