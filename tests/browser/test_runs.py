@@ -9,7 +9,10 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.generate import Scale, write_dumps, write_run
 from deeptracker import open_run
+from deeptracker.schema import Branch
 from deeptracker.server.access import access_for
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.log import LogWriter
 from tests.browser.conftest import Open, ready, served
 
 pytestmark = pytest.mark.browser
@@ -53,6 +56,25 @@ def test_an_unreadable_run_says_what_is_wrong(page: Page, root: Path, tmp_path: 
         page.goto(base)
         ready(page)
         expect(page.get_by_test_id("run-problem")).to_contain_text("cut short or damaged")
+
+
+def test_what_was_abandoned_when_training_was_resumed_is_opened_from_the_list_of_runs(
+    page: Page, root: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "net"
+    shutil.copytree(root / "net", place)
+    info, iterations = open_run(place).info, open_run(place).iterations
+    start = int(iterations[40])
+    LogWriter(Blobs(place)).write_info(info.with_branch(Branch(start, "2026-01-01T00:00:00+00:00")))
+    with served(tmp_path) as base:
+        page.goto(f"{base}?run=net")
+        ready(page)
+        expect(page.get_by_test_id("dumps")).to_contain_text("41 dumps")
+        expect(page.get_by_test_id("earlier-branches")).to_contain_text(f"until resumed from {start:,}")
+        page.get_by_test_id("run-switcher").select_option("net@0")
+        expect(page.get_by_test_id("dumps")).to_contain_text(f"{len(iterations)} dumps")
+        page.get_by_test_id("run-switcher").select_option("net")
+        expect(page.get_by_test_id("dumps")).to_contain_text("41 dumps")
 
 
 def test_an_unknown_run_in_a_link_is_told_and_not_a_blank_page(page: Page, link: str, errors: list[str]) -> None:
