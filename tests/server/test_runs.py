@@ -243,3 +243,12 @@ def test_a_run_is_also_shown_as_it_was_before_it_was_resumed(root: Path) -> None
         for nothing in ("run01@2", "run01@", "run01@-1", "@0", "run02", f"run01@{'9' * 5000}"):
             answer = client.get("/api/run", params={"run": nothing})
             assert answer.status_code == 404, nothing
+
+
+def test_the_list_has_the_error_of_a_run_that_logged_none(root: Path) -> None:
+    """As one of several processes, of which each knows its own samples."""
+    for path in (root / "run01" / "log" / "scalars").iterdir():
+        path.unlink()
+    whole, without = (ServedRuns(str(root)).summary(run) for run in ("run00", "run01"))
+    assert without["validation_error"] == pytest.approx(whole["validation_error"])
+    assert without["curve"] == pytest.approx(whole["curve"])

@@ -277,11 +277,16 @@ def version(run: Run) -> str | None:
 
 
 def summary(run: Run) -> Json:
-    """The facts of a run that need no predictions to be read (docs/http-api.md, `/api/runs`)."""
+    """The facts of a run (docs/http-api.md, `/api/runs`).
+
+    Predictions are read for them only where no error was logged: each process of a distributed training knows its own.
+    """
     dumps, samples = run.iterations, run.samples
     network = run.network() if run.has_network else None
     rows = run.scalars()
     error = rows.get("validation_error", np.zeros(0))
+    if not len(error) and samples is not None:
+        error = run.validation_error()
     known = error[~np.isnan(error)]
     points = known[np.unique(np.linspace(0, len(known) - 1, CURVE_POINTS).astype(int))] if len(known) else known
     training = run.training_error()
