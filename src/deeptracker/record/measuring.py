@@ -59,6 +59,11 @@ class Measuring:
             self._measurer = Measurer(self._layers)
             self._convolution = FirstConvolution.of(self._layers)
 
+    @property
+    def layers(self) -> tuple[WeightedLayer, ...]:
+        """Those that are measured, in the order of the network."""
+        return self._layers
+
     def changed_layers(self) -> tuple[WeightedLayer, ...] | None:
         """The model's layers, if they are others than those that are measured. Exchanged parameters are followed."""
         found = weighted_layers(self._model)
