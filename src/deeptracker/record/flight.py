@@ -81,16 +81,17 @@ def flights_of(
     weights = KeptWeights(model, blobs, begun.log, options.snapshots) if is_on and options.snapshots else None
     ring = Ring(layers, options.flight) if is_on else None
     names = begun.info.class_names or ()
-    return Flights(ring, options.flight, log=begun.log, class_names=names, weights=weights, **parts)
+    return Flights(ring, options.flight, begun.iteration, log=begun.log, class_names=names, weights=weights, **parts)
 
 
 class Flights:
-    """The flights of one run. Without `ring` everything here does nothing."""
+    """The flights of one run, which begins or goes on at an iteration. Without `ring` everything here does nothing."""
 
     def __init__(
         self,
         ring: Ring | None,
         count: int,
+        begun: int,
         *,
         log: LogWriter,
         writer: Writer,
@@ -103,7 +104,7 @@ class Flights:
         self._ring, self._look_after = ring, max(1, count // LOOKS)
         self._log, self._writer, self._losses, self._overhead = log, writer, losses, overhead
         self._labels, self._names, self._weights = labels, class_names, weights
-        self._iteration = self._asked_at = self._seen = -1
+        self._iteration = self._asked_at = self._seen = begun
         self._open: int | None = None
         self._is_begun = self._is_held = False
         self._ids: list[Any] = []
@@ -146,7 +147,7 @@ class Flights:
     def batch(self, ids: Any) -> None:
         """Ids of training samples of the step to come; what is no ids is told as a loss."""
         if self._ring is not None:
-            with self._losses.guard("batch", max(0, self._iteration)):
+            with self._losses.guard("batch", self._iteration):
                 self._ids.append(as_ids(ids))
 
     def logged(self, iteration: int, scalars: Mapping[str, Any]) -> None:
@@ -172,7 +173,7 @@ class Flights:
             if ring is not None:
                 self._settle(ring)
                 self._look(ring)
-                self._write(ring, max(0, self._iteration))
+                self._write(ring, self._iteration)
         self.stop()
 
     def stop(self) -> None:
@@ -187,7 +188,7 @@ class Flights:
             yield None
             return
         try:
-            with self._losses.guard("flight", max(0, self._iteration)), self._overhead.timed("measure"):
+            with self._losses.guard("flight", self._iteration), self._overhead.timed("measure"):
                 is_done = False
                 yield self._ring
                 is_done = True

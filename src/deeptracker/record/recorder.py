@@ -56,7 +56,7 @@ class Recorder:
     of the model takes (a tuple: several arguments), to see how data flows; if not given, the first validation images.
     `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
     continues from. Without `index` no index is built meanwhile; it is a cache, which makes long runs open fast.
-    `flight=N` keeps a few measures of every filter (16 bytes each) of the last N iterations, to be written at a dump that
+    `flight=N` keeps a few measures of every filter (16 bytes each) of the last N iterations, written at a dump that
     shows trouble; `snapshots` is how many bytes of weights may be written with them (docs/trainings.md).
 
     In a distributed training every process makes its Recorder, all at the same place and time, and records its share of
