@@ -4,6 +4,7 @@
     python benchmarks/generate.py runs/small --dumps 200 --classes 60 --small-network
     python benchmarks/generate.py runs/long --dumps 7500                  # ten times the paper's: 20 GB
     python benchmarks/generate.py runs/wide --filters-times 10            # 16 GB
+    python benchmarks/generate.py runs/paper --flights 200                # single iterations before some dumps, too
     python benchmarks/generate.py runs/many --samples-per-class 500       # 4.4 GB, and 0.3 GB of pictures
 
 1. Every class has an ability that grows with training, jumps up at the three drops of the learning rate, and at a few
@@ -16,7 +17,8 @@
    middle change ten times as much as their neighbours in the last third of the run; the gradients of one layer vanish.
 5. `--filters-times N` widens every layer but the last, which has a filter a class, N times; the kernels of the first
    are left out where the recorder would leave them out. One dump is in memory at a time, and the plan of all jumps.
-6. What is not asked about can be left out: `--small-network` (9 layers, 88 filters and one a class: 0.4 MB a dump with
+6. `--flights N` keeps N iterations before each of the four dumps at which all classes suffer (generated_flights.py).
+7. What is not asked about can be left out: `--small-network` (9 layers, 88 filters and one a class: 0.4 MB a dump with
    50,000 samples, so 3 GB for 7,500 dumps), fewer classes or samples of each, `--no-pictures`. benchmarks/growth.py
    does so.
 """
@@ -38,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # run as a command, only this folder is there to import from
 
 from benchmarks.generated_filters import Filters  # noqa: E402
+from benchmarks.generated_flights import Flights  # noqa: E402
 from benchmarks.generated_network import RESNET50, SMALL, Architecture, Planted  # noqa: E402
 from deeptracker.schema import Branch, Network, Predictions, RunInfo  # noqa: E402
 from deeptracker.store.blobs import Blobs  # noqa: E402
@@ -76,11 +79,12 @@ class Scale:
     resnet50: bool = True
     pictures: bool = True
     filters_times: int = 1
+    flights: int = 0
 
     def __post_init__(self) -> None:
         sizes = (self.dumps, self.classes, self.samples_per_class, self.iterations_per_dump, self.filters_times)
-        if min(sizes) < 1:
-            raise ValueError(f"all sizes of a run must be >= 1. Got {self}.")
+        if min(sizes) < 1 or self.flights < 0:
+            raise ValueError(f"all sizes of a run must be >= 1, flights >= 0. Got {self}.")
 
     @property
     def architecture(self) -> Architecture:
@@ -110,7 +114,8 @@ def write_dumps(
 ) -> Iterator[int]:
     """Write a run dump by dump; yields each dump's number once it is written, and `synced` to the disk."""
     # Streams of their own: what is drawn for one does not change the others.
-    rng, of_filters, of_scalars = (np.random.default_rng(key) for key in (seed, [seed, 1], [seed, 2]))
+    streams = (np.random.default_rng(key) for key in (seed, [seed, 1], [seed, 2], [seed, 3]))
+    rng, of_filters, of_scalars, of_flights = streams
     blobs = Blobs(place) if synced else UnsyncedBlobs(place)
     log = LogWriter(blobs)
     network = scale.architecture.network(1000 if scale.resnet50 else scale.classes)
@@ -122,6 +127,8 @@ def write_dumps(
     _write_samples(blobs, scale, rng)
     images = _Images(scale, rng)
     filters = Filters(network, scale.planted, stages=scale.stages, classes=scale.classes, rng=of_filters)
+    flights = Flights(network, scale.flights, rng=of_flights)
+    l2_before: Floats | None = None
     for dump in range(scale.dumps):
         iteration = dump * scale.iterations_per_dump
         predictions = images.step(dump)
@@ -131,6 +138,10 @@ def write_dumps(
         if "kernels" in parts:
             log.write_kernels(iteration, found.kernels, parts=parts)
         log.write_filters(iteration, found.measures, parts=parts)
+        if scale.flights and l2_before is not None and dump in images.common:
+            worst = [(int(c), names[c]) for c in images.jumped[:3]]
+            log.write_flight(flights.before(iteration, found.measures, l2_before, worst))
+        l2_before = found.measures["l2"]
         error = float((predictions.predicted != images.labels).mean())
         _write_scalars(log, dump, scale, error, images.lr(dump), of_scalars)
         yield dump
@@ -159,7 +170,7 @@ class _Images:
         self._noise = rng.normal(0, 1, n)
         self._taken_for = (self.labels + rng.integers(1, max(2, classes), (2, n))) % classes
         self._stages = scale.stages
-        self._common = set(rng.choice(np.arange(2, max(6, int(dumps * 0.4))), 4, replace=False).tolist())
+        self.common = set(rng.choice(np.arange(2, max(6, int(dumps * 0.4))), 4, replace=False).tolist())
         self._jumps = self._plan_jumps(classes, dumps)
 
     def lr(self, dump: int) -> float:
@@ -169,7 +180,7 @@ class _Images:
         stage = int(self._stages[dump])
         self._noise = 0.9 * self._noise + 0.44 * self._rng.normal(0, 1, len(self._noise))
         progress = 1 - np.exp(-dump / (self._speed * self._dumps))
-        ability = self._ease + 1.4 * progress - 1.2 + 0.45 * stage * (stage > 0) - (0.8 if dump in self._common else 0)
+        ability = self._ease + 1.4 * progress - 1.2 + 0.45 * stage * (stage > 0) - (0.8 if dump in self.common else 0)
         ability = ability + self._jumps[:, dump]
         before = self._jumps[:, dump - 1] if dump else 0
         self.jumped = np.flatnonzero(np.abs(self._jumps[:, dump] - before) > 0.5)
@@ -229,6 +240,7 @@ def main() -> None:
     parser.add_argument("--filters-times", type=int, default=1, help="so many times the filters in each layer")
     parser.add_argument("--small-network", action="store_true", help="9 layers instead of ResNet-50's 54")
     parser.add_argument("--no-pictures", action="store_true", help="samples without pictures")
+    parser.add_argument("--flights", type=int, default=0, help="iterations to keep before four of the dumps")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     if (Path(chosen.place) / "run.json").exists():
@@ -240,6 +252,7 @@ def main() -> None:
         resnet50=not chosen.small_network,
         pictures=not chosen.no_pictures,
         filters_times=chosen.filters_times,
+        flights=chosen.flights,
     )
     for _ in track(write_dumps(chosen.place, scale, seed=chosen.seed), total=scale.dumps, description="writing"):
         pass

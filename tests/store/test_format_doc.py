@@ -15,13 +15,16 @@ import pytest
 
 from deeptracker.schema import (
     DERIVED_MEASURES,
+    FLIGHT_MEASURES,
     FORMAT_VERSION,
     HISTOGRAM_BINS,
     HISTOGRAM_DROPPED_BITS,
     MEASURES,
     NODE_KINDS,
     QUANTILES,
+    REASON_KINDS,
     Branch,
+    Flight,
     Graph,
     GraphNode,
     Kernels,
@@ -29,6 +32,7 @@ from deeptracker.schema import (
     Network,
     Node,
     Predictions,
+    Reason,
     RunInfo,
 )
 from deeptracker.store import samples
@@ -45,7 +49,7 @@ NAMED = set(re.findall(r"`([^`\n]+)`", DOCUMENT)) | set(re.findall(r"\"(\w+)\"",
 TYPE_NAMES = {
     "halffloat": "float16", "float": "float32", "double": "float64",
     "list<item: uint16>": "list of uint16", "list<item: uint32>": "list of uint32",
-    "list<item: float>": "list of float32",
+    "list<item: float>": "list of float32", "list<item: int64>": "list of int64",
 }  # fmt: skip
 
 
@@ -60,6 +64,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
     log.write_layers(1, Histograms(bins, counts, bins, counts))
     log.write_kernels(1, Kernels(0, np.array([[[[0.5, -1.0]]], [[[1e-30, 3.0]]]], np.float32)))
     log.write_filters(1, {name: np.zeros(2, np.float32) for name in MEASURES})
+    values = np.ones((len(FLIGHT_MEASURES), 1, 2), np.float32)
+    log.write_flight(Flight(1, np.array([1]), values, (Reason("nan", "a", 1, 2),), (np.array([7, 1 << 40]),)))
     log.write_scalars(np.array([1]), {"lr": np.zeros(1)})
     samples.write_samples(blobs, ["a", "b"], np.array([0, 1]), classes=2, pictures=[b"x", b"y"])
     found = [pa.ipc.open_file(blobs.get(blob.path)).read_all() for blob in blobs.list()]
@@ -79,13 +85,13 @@ def test_every_field_of_the_documents_is_named(document: type) -> None:
 
 def test_the_version_and_the_kinds_are_named(files: dict[str, pa.Table]) -> None:
     assert DOCUMENT.startswith(f"# The files of a run, format version {FORMAT_VERSION}\n")
-    assert set(files) == {*KINDS, "scalars", "labels", "pictures"}
+    assert set(files) == {*KINDS, "flights", "scalars", "labels", "pictures"}
     assert set(files) <= NAMED
 
 
 def test_every_column_is_named_with_its_type(files: dict[str, pa.Table]) -> None:
     rows = [[cell.strip() for cell in line.split("|")] for line in DOCUMENT.splitlines() if line.startswith("|")]
-    for kind in ("predictions", "layers", "kernels", "labels", "pictures"):
+    for kind in ("predictions", "layers", "kernels", "flights", "labels", "pictures"):
         for field in files[kind].schema:
             expected = TYPE_NAMES.get(str(field.type), str(field.type))
             assert any(f"`{field.name}`" in row and any(cell.startswith(expected) for cell in row) for row in rows), (
@@ -101,6 +107,8 @@ def test_everything_in_the_metadata_is_named(files: dict[str, pa.Table]) -> None
     for table in files.values():
         assert {key.decode() for key in table.schema.metadata} <= NAMED
         assert set(about(table)) <= NAMED
+    (reason,) = about(files["flights"])["reasons"]
+    assert {*reason, *REASON_KINDS} <= NAMED
 
 
 def test_every_measure_is_defined() -> None:

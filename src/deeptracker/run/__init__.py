@@ -8,7 +8,8 @@
    are kept until it has grown.
 
 What is common to all runs is in opened.py, what concerns classes and samples in classes.py, filters and layers in
-filters.py, both together in correlation.py, and many dumps in few columns in levels.py and class_levels.py.
+filters.py, both together in correlation.py, many dumps in few columns in levels.py and class_levels.py, and what came
+just before a dump that showed trouble in flights.py.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import os
 from deeptracker.run.class_levels import ClassLevelAnswers
 from deeptracker.run.classes import WINDOWS
 from deeptracker.run.correlation import CorrelationAnswers
+from deeptracker.run.flights import FlightAnswers
 from deeptracker.run.levels import LevelAnswers
 
 __all__ = ["WINDOWS", "Run", "open_run"]
 
 
-class Run(CorrelationAnswers, LevelAnswers, ClassLevelAnswers):
+class Run(CorrelationAnswers, FlightAnswers, LevelAnswers, ClassLevelAnswers):
     """A run, read-only. Not safe for several threads at once: the caller holds a lock."""
 
 

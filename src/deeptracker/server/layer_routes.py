@@ -20,7 +20,9 @@ from deeptracker.server.frame import encode_frame, to_bytes
 from deeptracker.server.questions import (
     FRAME,
     Branch,
+    FilterIndex,
     HeldLevel,
+    LayerIndex,
     NewColumns,
     RunId,
     Served,
@@ -34,8 +36,6 @@ router = APIRouter(prefix="/api")
 
 Measure = Annotated[str, Query(description="name of a measure, from filter_measures or node_measures of /api/network")]
 NodeIndex = Annotated[int, Query(ge=0, description="index of a node of /api/network")]
-LayerIndex = Annotated[int, Query(ge=0, description="index of a layer")]
-FilterIndex = Annotated[int, Query(ge=0, description="index of a filter within its layer")]
 Count = Annotated[int, Query(ge=1, description="how many filters")]
 
 

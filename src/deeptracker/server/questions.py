@@ -26,6 +26,8 @@ Served = Annotated[ServedRuns, Depends(_served)]
 RunId = Annotated[str, Query(description="folder of the run below the served root")]
 Since = Annotated[int | None, Query(description="iteration of the newest dump that the client holds")]
 Branch = Annotated[int | None, Query(description="branch of the answer that the client holds")]
+LayerIndex = Annotated[int, Query(ge=0, description="index of a layer")]
+FilterIndex = Annotated[int, Query(ge=0, description="index of a filter within its layer")]
 HeldLevel = Annotated[int | None, Query(description="level of the answer that the client holds")]
 
 

@@ -128,6 +128,10 @@ class Blobs:
         """As `view`, for reading a small part of the bytes soon, and not to be held for long: the file stays open."""
         return self._files.sparse_view(path)
 
+    def part_view(self, path: str) -> pa.Buffer | pa.PythonFile:
+        """As `sparse_view`, for a file so large that it is not to be fetched whole from an object store either."""
+        return self._files.part_view(path)
+
     def put(self, path: str, data: bytes) -> None:
         """Write a file, completely or not at all. An existing one of this name is replaced in one step."""
         self._files.put(path, data)
@@ -137,7 +141,7 @@ class Blobs:
         return self._files.exists(path)
 
     def changed_ns(self, folder: str) -> int | None:
-        """When a file was last added to a folder, or taken from it (ns); None where that cannot be told."""
+        """When a file was last added to a folder, or taken from it (ns): 0 without a folder, None if unknown."""
         return self._files.changed_ns(folder)
 
     def list_temporary(self, prefix: str = "") -> list[Blob]:

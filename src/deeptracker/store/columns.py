@@ -6,6 +6,8 @@
    Arrow itself has no checksum and reads a flipped bit silently.
 3. Reading checks the version and the CRC32 of the columns that were asked for, and only those. Before a buffer is
    touched its bounds are checked: Arrow believes what a damaged file says of them.
+4. Of a large file in an object store only the columns asked for are fetched (ranges.py); there Arrow copies, and it is
+   the file that checks bounds.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,9 @@ import pyarrow as pa
 
 from deeptracker.documents import FORMAT_VERSION, check_version
 from deeptracker.errors import LogFileError
+
+Source: TypeAlias = bytes | pa.Buffer | pa.PythonFile
+"""All of a file, or one that is fetched in parts."""
 
 _ABOUT = b"deeptracker"
 _ABOUT_CRC32 = b"deeptracker_crc32"
@@ -95,7 +100,7 @@ def encode_columns(kind: str, columns: Mapping[str, pa.Array | npt.NDArray[Any]]
     return bytes(sink.getvalue())
 
 
-def decode_columns(data: bytes | pa.Buffer, kind: str, *, place: str, only: Iterable[str] | None = None) -> Columns:
+def decode_columns(data: Source, kind: str, *, place: str, only: Iterable[str] | None = None) -> Columns:
     """Read a file back; `only` names the columns wanted (those that exist are given).
 
     Raises LogFileError that names `place` where the file is empty, cut short, damaged or not ours, and
@@ -134,16 +139,26 @@ def numbers(array: pa.Array) -> npt.NDArray[Any]:
     return np.frombuffer(buffer, dtype, len(array), array.offset * dtype.itemsize)
 
 
-def _open(data: bytes | pa.Buffer, place: str) -> pa.ipc.RecordBatchFileReader:
-    if not len(data):
+def _open(data: Source, place: str, fields: list[int] | None = None) -> pa.ipc.RecordBatchFileReader:
+    is_whole = not isinstance(data, pa.PythonFile)
+    if is_whole and not len(data):
         raise LogFileError(f"{place} must be an Arrow file. It is empty.")
     try:
-        return pa.ipc.open_file(pa.py_buffer(data))
+        options = pa.ipc.IpcReadOptions(included_fields=fields)
+        return pa.ipc.open_file(pa.py_buffer(data) if is_whole else data, options=options)
     except _DAMAGE as error:
         raise LogFileError(f"{place} must be an Arrow file. It is cut short, damaged or foreign ({error}).") from error
 
 
-def _batch(data: bytes | pa.Buffer, place: str, only: set[str] | None) -> dict[str, pa.Array]:
+def _batch(data: Source, place: str, only: set[str] | None) -> dict[str, pa.Array]:
+    if isinstance(data, pa.PythonFile):
+        names = _open(data, place).schema.names
+        fields = [field for field, name in enumerate(names) if only is None or name in only]
+        batch = _open(data, place, fields).get_batch(0) if fields else None
+        arrays = {name: batch.column(name) for name in batch.schema.names} if batch is not None else {}
+        for array in arrays.values():
+            array.validate()
+        return arrays
     # Without Arrow's own `included_fields`: it copies, and trusts the file's offsets while copying.
     batch = _open(data, place).get_batch(0)
     arrays = {name: batch.column(name) for name in batch.schema.names if only is None or name in only}

@@ -7,7 +7,8 @@
 3. Of every branch the dumps up to where the next one begins are shown, and of two at one iteration the later branch's.
    The newest dump is shown once it is complete. So are those before it of which each process of a training writes its
    share, as one may be behind: or once a later one is complete, or so many came that it cannot be (`MOST_BEHIND`).
-4. Sizes and times are asked for when somebody wants to know them: that takes longer than all of this.
+4. A flight counts where its dump is shown, of two at one iteration the later branch's.
+5. Sizes and times are asked for when somebody wants to know them: that takes longer than all of this.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ KINDS = ("predictions", "layers", "kernels", "filters")
 """Kinds of files that a dump may have, in the order in which they are written."""
 
 _DUMP = {kind: re.compile(rf"log/{kind}/(\d{{12}})(?:\.branch(\d{{3}}))?(?:\.rank\d{{3,}})?\.arrow") for kind in KINDS}
+_FLIGHTS = re.compile(r"log/flights/(\d{12})(?:\.branch(\d{3}))?\.arrow")
 _SCALARS = re.compile(r"log/scalars/(\d{12})-(\d{12})(?:\.branch(\d{3}))?\.arrow")
 
 MOST_BEHIND = 32
@@ -48,7 +50,7 @@ class DumpFiles:
 
 
 class Listing:
-    """The files seen so far: `dumps` by key and kind, `scalars` with first iteration and branch.
+    """The files seen so far: `dumps` by key and kind, `flights` by key, `scalars` with first iteration and branch.
 
     `foreign` are paths that have no name of a log's, `unreadable` what is wrong with folders that cannot be listed.
     """
@@ -86,6 +88,7 @@ class Listing:
             newest = self._newest.get(kind)
             prefix = f"log/{kind}/"
             self._add_dump_files(kind, self._new(prefix, None if newest is None else f"{prefix}{newest:012d}"))
+        self._add_flights(self._new("log/flights/", self._newest_flight(len(branches) - 1)))
         # Files of the branches before may have later names than those that the newest branch is going to write.
         newest_branch = len(branches) - 1
         written = (path for path, (_, branch) in self.scalars.items() if branch == newest_branch)
@@ -110,6 +113,10 @@ class Listing:
         self._complete.update(keys)
         return tuple(self._files_of(key) for key in keys)
 
+    def flights_that_count(self) -> dict[int, Blob]:
+        """By iteration of their dump, ascending: the flights of branches that go as far, of several the last one's."""
+        return {key[0]: self.flights[key] for key in sorted(self.flights) if key[0] <= self.end_of(key[1])}
+
     def end_of(self, branch: int) -> float:
         """The last iteration that is shown of a branch; of one that run.json does not know yet, none."""
         if branch >= len(self._branches):
@@ -121,6 +128,7 @@ class Listing:
 
     def _begin(self) -> None:
         self.dumps: dict[DumpKey, dict[str, tuple[str, ...]]] = {}
+        self.flights: dict[DumpKey, Blob] = {}
         self.scalars: dict[str, DumpKey] = {}
         self.foreign: set[str] = set()
         self.unreadable: dict[str, str] = {}
@@ -167,6 +175,21 @@ class Listing:
                 self._newest[kind] = max(self._newest.get(kind, 0), key[0])
             files[kind] = tuple(sorted((*files[kind], path))) if kind in files else (path,)
             self._seen.add(path)
+            self._unmeasured.append(blob)
+
+    def _newest_flight(self, branch: int) -> str | None:
+        """The last that was seen of the newest branch: those of branches before it may have later names."""
+        return max((blob.path for key, blob in self.flights.items() if key[1] == branch), default=None)
+
+    def _add_flights(self, found: list[Blob]) -> None:
+        for blob in found:
+            match = _FLIGHTS.fullmatch(blob.path)
+            if match is None:
+                self.foreign.add(blob.path)
+                continue
+            iteration, branch = match.groups("0")
+            self.flights[int(iteration), int(branch)] = blob
+            self._seen.add(blob.path)
             self._unmeasured.append(blob)
 
     def _add_scalars_files(self, found: list[Blob]) -> None:

@@ -83,6 +83,10 @@ class LocalFiles:
                     return pa.py_buffer(mmap(file.fileno(), 0, access=ACCESS_READ))
             return pa.py_buffer(file.read())
 
+    def part_view(self, path: str) -> pa.Buffer:
+        """The same; see `Blobs.part_view`."""
+        return self.sparse_view(path)
+
     def size(self, path: str) -> int:
         """How many bytes a file has."""
         with self._told(path):
@@ -93,10 +97,13 @@ class LocalFiles:
         return os.path.isfile(self._root / path)
 
     def changed_ns(self, folder: str) -> int | None:
-        """When the folder itself last changed; None where there is none."""
-        with suppress(OSError):
+        """When the folder itself last changed; 0 where there is none, None where that cannot be told."""
+        try:
             return (self._root / folder).stat().st_mtime_ns
-        return None
+        except FileNotFoundError:
+            return 0
+        except OSError:
+            return None
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file, completely or not at all; OSError where it cannot be."""

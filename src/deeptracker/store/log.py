@@ -16,18 +16,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from deeptracker.errors import LogFileError, RunNotFoundError, UnknownNameError
-from deeptracker.schema import MEASURES, Flight, Kernels, Network, Predictions, RunInfo
-from deeptracker.store.blobs import Blobs, read_or_none
-from deeptracker.store.columns import Columns, decode_columns, encode_columns
-from deeptracker.store.flights import written_flight
+from deeptracker.schema import FLIGHT_MEASURES, MEASURES, Flight, Kernels, Network, Predictions, RunInfo
+from deeptracker.store.blobs import Blob, Blobs, read_or_none
+from deeptracker.store.columns import Columns, Source, decode_columns, encode_columns
+from deeptracker.store.flights import FlightHead, batch_in, head_in, values_in, written_flight
 from deeptracker.store.histograms import Histograms, histograms_in, written_histograms
 from deeptracker.store.kernels import kernels_in, written_kernels
 from deeptracker.store.listing import KINDS, DumpFiles, Listing
@@ -35,6 +35,7 @@ from deeptracker.store.predictions import merged_predictions, predictions_in
 from deeptracker.store.samples import damaged_samples
 
 Floats = npt.NDArray[np.float64]
+Taken = TypeVar("Taken")
 
 
 class LogWriter:
@@ -108,8 +109,9 @@ class LogWriter:
 class LogReader:
     """Reads a log, and follows it: `refresh` looks for what is new.
 
-    `info`, `network` (None until known) and `network_crc32` of its file, `dumps` (those shown, ascending), `modified`
-    (newest file) and `problems` tell what was seen at the last refresh.
+    `info`, `network` (None until known) and `network_crc32` of its file, `dumps` (those shown, ascending), `flights`
+    (the files of those that count, by the dump's iteration), `modified` (newest file) and `problems` tell what was seen
+    at the last refresh.
     """
 
     def __init__(self, blobs: Blobs) -> None:
@@ -122,6 +124,7 @@ class LogReader:
         self.network: Network | None = None
         self.network_crc32 = 0
         self.dumps: tuple[DumpFiles, ...] = ()
+        self.flights: dict[int, Blob] = {}
         self.refresh()
 
     @property
@@ -159,6 +162,8 @@ class LogReader:
         dumps = self._listing.shown(lambda key: not self._missing_parts(key))
         changed |= dumps != self.dumps or self._listing.files != known
         self.dumps = dumps
+        shown = {dump.iteration for dump in dumps}
+        self.flights = {dump: blob for dump, blob in self._listing.flights_that_count().items() if dump in shown}
         return changed
 
     def filters(self, dump: DumpFiles, only: Iterable[str] | None = None) -> dict[str, npt.NDArray[np.float32]]:
@@ -183,15 +188,26 @@ class LogReader:
     def histograms(self, dump: DumpFiles) -> Histograms:
         """Histograms of every layer at a dump; LogFileError if they cannot be read."""
         columns = self._read(dump, "layers")[0]
-        try:
-            return histograms_in(columns, len(self.network.layers) if self.network else None)
-        except ValueError as error:
-            raise self._noted(dump.paths["layers"][0], str(error)) from error
+        layers = len(self.network.layers) if self.network else None
+        return self._fitting(dump.paths["layers"][0], columns, lambda columns: histograms_in(columns, layers))
 
     def kernels(self, dump: DumpFiles) -> Kernels | None:
         """Weights of the first convolution at a dump; None where it has none, LogFileError if they cannot be read."""
         paths = dump.paths.get("kernels", ())
         return self._kernels(paths[0]) if paths else None
+
+    def flight_head(self, path: str) -> FlightHead:
+        """What there is in the file of a flight; LogFileError if it cannot be read."""
+        return self._fitting(path, self._flight_columns(path, ["iteration"]), head_in)
+
+    def flight_values(self, path: str, measure: str) -> npt.NDArray[np.float32]:
+        """float32 (iterations, filters), read-only, not to be held: one of FLIGHT_MEASURES; LogFileError as above."""
+        columns, filters = self._flight_columns(path, [measure]), self.network.filters if self.network else None
+        return self._fitting(path, columns, lambda columns: values_in(columns, measure, filters))
+
+    def flight_batch(self, path: str, row: int) -> npt.NDArray[np.int64]:
+        """int64 (samples,): the batch of one row of a flight; LogFileError if it cannot be read."""
+        return self._fitting(path, self._flight_columns(path, ["batch"]), lambda columns: batch_in(columns, row))
 
     def dump_at(self, iteration: int) -> DumpFiles:
         """The dump at an iteration; `UnknownNameError` if there is none."""
@@ -234,6 +250,8 @@ class LogReader:
         """Read every file of log and samples, and say in one sentence each what is damaged, foreign or missing."""
         for key in sorted(self._listing.dumps):
             self._check_dump(*key)
+        for blob in self._listing.flights.values():
+            self._check_flight(blob.path)
         for path in self._listing.scalars:
             self._scalar_rows(path)
         for path, text in damaged_samples(self._blobs).items():
@@ -305,9 +323,11 @@ class LogReader:
             raise LogFileError(f"the dump at iteration {dump.iteration} of {self._blobs.place} has no {kind}.")
         return [self._decode(path, kind, only) for path in paths]
 
-    def _decode(self, path: str, kind: str, only: Iterable[str] | None = None) -> Columns:
+    def _decode(
+        self, path: str, kind: str, only: Iterable[str] | None = None, view: Callable[[str], Source] | None = None
+    ) -> Columns:
         try:
-            data = self._blobs.view(path) if only is None else self._blobs.sparse_view(path)
+            data = (view or (self._blobs.view if only is None else self._blobs.sparse_view))(path)
             return decode_columns(data, kind, place=self._blobs.name(path), only=only)
         except FileNotFoundError as error:
             raise self._noted(path, "must be there. It has been removed since it was listed.") from error
@@ -316,9 +336,15 @@ class LogReader:
             raise
 
     def _kernels(self, path: str) -> Kernels:
-        columns = self._decode(path, "kernels")
+        return self._fitting(path, self._decode(path, "kernels"), lambda columns: kernels_in(columns, self.network))
+
+    def _flight_columns(self, path: str, only: Iterable[str]) -> Columns:
+        return self._decode(path, "flights", only, self._blobs.part_view)
+
+    def _fitting(self, path: str, columns: Columns, take: Callable[[Columns], Taken]) -> Taken:
+        """What `take` makes of a file; its ValueError, which follows the file's name, becomes one that is noted."""
         try:
-            return kernels_in(columns, self.network)
+            return take(columns)
         except ValueError as error:
             raise self._noted(path, str(error)) from error
 
@@ -341,6 +367,15 @@ class LogReader:
             return rows
         kept = rows["iteration"] <= end
         return {name: values[kept] for name, values in rows.items()}
+
+    def _check_flight(self, path: str) -> None:
+        try:
+            self.flight_head(path)
+            for measure in FLIGHT_MEASURES:
+                self.flight_values(path, measure)
+            self.flight_batch(path, 0)
+        except LogFileError:
+            return  # it has been noted
 
     def _check_dump(self, iteration: int, branch: int) -> None:
         for kind, paths in self._listing.dumps[iteration, branch].items():

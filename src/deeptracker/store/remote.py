@@ -25,6 +25,7 @@ from obstore.store import from_url
 
 from deeptracker.errors import LogFileError, ObjectStoreError
 from deeptracker.store import cache
+from deeptracker.store.ranges import RangedFile
 
 if TYPE_CHECKING:
     from obstore.store import BackoffConfig
@@ -111,6 +112,10 @@ class RemoteFiles:
     def sparse_view(self, path: str) -> pa.Buffer:
         """The same: it takes one request to fetch all of it, and several to find out which part is wanted."""
         return self.view(path)
+
+    def part_view(self, path: str) -> pa.PythonFile:
+        """A file of which only the parts that are read are fetched."""
+        return pa.PythonFile(RangedFile(self.size(path), lambda start, length: self.range(path, start, length)), "r")
 
     def level(self, folder: str) -> FilesAndFolders:
         """The names of the files and of the folders right below a folder; both empty if there is none."""

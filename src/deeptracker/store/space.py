@@ -1,7 +1,7 @@
 """What takes the space of a run?
 
 1. Every file below the run belongs to one kind, by its name and by what counts (docs/format.md): the four kinds of a
-   dump, scalars, samples, the two documents, the index, abandoned branches, temporary files, and foreign ones.
+   dump, flights, scalars, samples, the two documents, the index, abandoned branches, temporary files, and foreign ones.
 2. Files of dumps that a later branch has replaced are `abandoned`, and so are those of scalars of which no row counts.
    A dump that is being written counts for its kinds already.
 3. The sizes of all kinds add up to the size of everything there, hidden files included.
@@ -19,7 +19,7 @@ from deeptracker.store.log import LogReader
 OF_DUMPS = (*KINDS, "scalars", "index")
 """Kinds that grow with every dump."""
 
-SPACE_KINDS = (*KINDS, "scalars", "samples", "documents", "index", "abandoned", "temporary", "foreign")
+SPACE_KINDS = (*KINDS, "flights", "scalars", "samples", "documents", "index", "abandoned", "temporary", "foreign")
 """`documents` are run.json and network.json, `temporary` the files whose names begin with a dot."""
 
 _SAMPLES = re.compile(r"samples/(labels|pictures-\d{3,})\.arrow")
@@ -81,6 +81,9 @@ def _kinds_of_the_log(listing: Listing, shown: dict[int, int]) -> dict[str, str]
         abandoned = iteration > listing.end_of(branch) or shown.get(iteration, branch) > branch
         for kind, paths in files.items():
             kinds.update(dict.fromkeys(paths, "abandoned" if abandoned else kind))
+    flights = {blob.path for blob in listing.flights_that_count().values()}
+    for blob in listing.flights.values():
+        kinds[blob.path] = "flights" if blob.path in flights else "abandoned"
     for path, (first, branch) in listing.scalars.items():
         kinds[path] = "abandoned" if first > listing.end_of(branch) else "scalars"
     return kinds
