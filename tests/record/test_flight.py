@@ -344,23 +344,23 @@ def test_an_anomaly_is_kept_and_named(tmp_path: Path, predicted: list[np.ndarray
     training, random = trainings.plain(), np.random.default_rng(0)
     x, y = torch.randn(30, 1, 8, 8), torch.arange(30) % 3
     labels = np.sort(y.numpy())
-    for dump in range(71):
+    for dump in range(51):
         right = random.random(30) < 0.97
-        if 30 <= dump < 60:
+        if 26 <= dump < 42:
             right[10:20] = False  # a class collapses, and leaps back
         predicted.append(np.where(right, labels, (labels + 1) % 3))
     with Recorder(
         tmp_path / "run", training.model, training.optimizers, validation=(x, y), every=1, flight=20, strict=True,
         class_names=("cat", "dog", "frog"),
     ) as recorder:  # fmt: skip
-        for i in range(70):
+        for i in range(50):
             training.step(i)
             recorder._writer.flush()  # so that it does not depend on this machine when a setting is found
     found = flights(tmp_path / "run")
-    assert 60 in found
-    assert found[60]["iterations"][-1] == 60
-    (reason,) = (reason for reason in found[60]["reasons"] if reason["class"] == 1)
-    assert (reason["kind"], reason["iteration"]) == ("anomaly", 60)
+    assert 42 in found
+    assert found[42]["iterations"][-1] == 42
+    (reason,) = (reason for reason in found[42]["reasons"] if reason["class"] == 1)
+    assert (reason["kind"], reason["iteration"]) == ("anomaly", 42)
     assert reason["text"].startswith("class dog: ")
     assert len(found) <= 3
 
