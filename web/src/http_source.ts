@@ -13,6 +13,7 @@ import {
 import { correlationOf, correlationQuery } from './http_correlation.ts';
 import { address, follow, frame, json, type Query } from './http.ts';
 import type { Range } from './kernel/detail.ts';
+import type { FlightSummary } from './kernel/flights.ts';
 import { arrayOf, type Frame } from './kernel/frame.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
@@ -57,7 +58,7 @@ export class HttpSource implements DataSource {
   /** Of runs that have ended: what is asked for with its version, the browser keeps. */
   readonly #versions = new Map<string, string>();
 
-  #about(route: string, run: string, query: Query = {}): string {
+  protected about(route: string, run: string, query: Query = {}): string {
     return address(route, { run, ...query, v: this.#versions.get(run) });
   }
 
@@ -73,7 +74,7 @@ export class HttpSource implements DataSource {
   }
 
   async overall(run: string, held: Overall | null, asking: Asking): Promise<Overall> {
-    const got = await frame(this.#about('overall', run, since(held)), asking);
+    const got = await frame(this.about('overall', run, since(held)), asking);
     const first = firstOf(got);
     return {
       ...cursorOf(got),
@@ -90,7 +91,7 @@ export class HttpSource implements DataSource {
     asking: Asking,
   ): Promise<ClassErrors> {
     const query = { ...within(range), ...since(held), level: held?.detail.level };
-    const got = await frame(this.#about('classes', run, query), asking);
+    const got = await frame(this.about('classes', run, query), asking);
     const block = arrayOf(got, 'error');
     const detail = detailOf(got, block.shape[1]);
     const place = placeOf(got, detail);
@@ -100,7 +101,7 @@ export class HttpSource implements DataSource {
   }
 
   async clusters(run: string, k: number, asking: Asking): Promise<Clusters> {
-    const got = await frame(this.#about('clusters', run, { k }), asking);
+    const got = await frame(this.about('clusters', run, { k }), asking);
     const curves = arrayOf(got, 'curves');
     return {
       k: curves.shape[0],
@@ -114,7 +115,7 @@ export class HttpSource implements DataSource {
   }
 
   async anomalies(run: string, window: number, threshold: number, asking: Asking): Promise<Anomalies> {
-    const got = await frame(this.#about('anomalies', run, { window, threshold }), asking);
+    const got = await frame(this.about('anomalies', run, { window, threshold }), asking);
     return {
       window,
       threshold,
@@ -130,7 +131,7 @@ export class HttpSource implements DataSource {
   }
 
   async anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts> {
-    const got = await frame(this.#about('anomaly-counts', run), asking);
+    const got = await frame(this.about('anomaly-counts', run), asking);
     return { windows: data(got, 'windows'), counts: data(got, 'counts') };
   }
 
@@ -143,7 +144,7 @@ export class HttpSource implements DataSource {
     asking: Asking,
   ): Promise<ClassSamples> {
     const query = { cls, window, ...within(range), ...since(held), level: held?.detail.level };
-    const got = await frame(this.#about('class', run, query), asking);
+    const got = await frame(this.about('class', run, query), asking);
     const block = arrayOf(got, 'error');
     const detail = detailOf(got, block.shape[1]);
     const place = placeOf(got, detail);
@@ -168,13 +169,13 @@ export class HttpSource implements DataSource {
     held: ClassLabels | null,
     asking: Asking,
   ): Promise<ClassLabels> {
-    const got = await frame(this.#about('class', run, { cls, ...since(held) }), asking);
+    const got = await frame(this.about('class', run, { cls, ...since(held) }), asking);
     const labels = grownMatrix<Labels>(held?.labels, firstOf(got), arrayOf(got, 'labels'));
     return { ...cursorOf(got), labels, samples: data(got, 'samples'), names: namesOf(got) };
   }
 
   async takenFor(run: string, cls: number, range: Range, asking: Asking): Promise<TakenFor> {
-    const got = await frame(this.#about('class-taken', run, { cls, ...within(range) }), asking);
+    const got = await frame(this.about('class-taken', run, { cls, ...within(range) }), asking);
     const { shape, data: counts } = arrayOf(got, 'counts');
     const [rows, columns] = shape;
     return {
@@ -189,7 +190,7 @@ export class HttpSource implements DataSource {
   }
 
   async sample(run: string, sample: number, asking: Asking): Promise<SampleHistory> {
-    const got = await frame(this.#about('sample', run, { sample }), asking);
+    const got = await frame(this.about('sample', run, { sample }), asking);
     return {
       iterations: data(got, 'iterations'),
       labels: data(got, 'labels'),
@@ -202,7 +203,7 @@ export class HttpSource implements DataSource {
   }
 
   network(run: string, asking: Asking): Promise<NetworkAnswer> {
-    return json(this.#about('network', run), asking);
+    return json(this.about('network', run), asking);
   }
 
   async nodeStats(
@@ -213,7 +214,7 @@ export class HttpSource implements DataSource {
     asking: Asking,
   ): Promise<NodeStats> {
     const query = { measure, ...within(range), ...since(held), level: held?.detail.level };
-    const got = await frame(this.#about('node-stats', run, query), asking);
+    const got = await frame(this.about('node-stats', run, query), asking);
     const block = arrayOf(got, 'values');
     const detail = detailOf(got, block.shape[1]);
     const place = placeOf(got, detail);
@@ -237,7 +238,7 @@ export class HttpSource implements DataSource {
     held: BoxStats | null,
     asking: Asking,
   ): Promise<BoxStats> {
-    const got = await frame(this.#about('box', run, { node, measure, ...since(held) }), asking);
+    const got = await frame(this.about('box', run, { node, measure, ...since(held) }), asking);
     const first = firstOf(got);
     const values = grownMatrix<Float32Array>(held?.values, first, arrayOf(got, 'values'));
     return { ...cursorOf(got), of: String(got.header['of']), values };
@@ -252,7 +253,7 @@ export class HttpSource implements DataSource {
     asking: Asking,
   ): Promise<FilterCells> {
     const query = { layer, measure, normalise, ...within(range) };
-    const got = await frame(this.#about('filters', run, query), asking);
+    const got = await frame(this.about('filters', run, query), asking);
     const block = arrayOf(got, 'cells');
     const { scale } = block;
     const detail = detailOf(got, block.shape[1]);
@@ -271,7 +272,7 @@ export class HttpSource implements DataSource {
   }
 
   async filterValues(run: string, layer: number, measure: string, asking: Asking): Promise<Float32Array> {
-    return data(await frame(this.#about('filter-values', run, { layer, measure }), asking), 'values');
+    return data(await frame(this.about('filter-values', run, { layer, measure }), asking), 'values');
   }
 
   async filterOrder(
@@ -281,12 +282,12 @@ export class HttpSource implements DataSource {
     by: Exclude<FilterOrder, 'index'>,
     asking: Asking,
   ): Promise<FilterRows> {
-    const got = await frame(this.#about('filter-order', run, { layer, measure, by }), asking);
+    const got = await frame(this.about('filter-order', run, { layer, measure, by }), asking);
     return { order: data(got, 'order'), method: String(got.header['order_method']) };
   }
 
   async filter(run: string, layer: number, filter: number, asking: Asking): Promise<FilterHistory> {
-    const got = await frame(this.#about('filter', run, { layer, filter }), asking);
+    const got = await frame(this.about('filter', run, { layer, filter }), asking);
     const values = grownMatrix<Float32Array>(undefined, 0, arrayOf(got, 'values'));
     return { layer, filter, measures: got.header['measures'] as string[], values };
   }
@@ -298,7 +299,7 @@ export class HttpSource implements DataSource {
     measure: string,
     asking: Asking,
   ): Promise<FilterRank> {
-    const got = await frame(this.#about('filter-rank', run, { layer, filter, measure }), asking);
+    const got = await frame(this.about('filter-rank', run, { layer, filter, measure }), asking);
     return { rank: data(got, 'rank'), filters: Number(got.header['filters']) };
   }
 
@@ -309,26 +310,43 @@ export class HttpSource implements DataSource {
     measure: string,
     asking: Asking,
   ): Promise<TopFilters> {
-    const got = await frame(this.#about('top-filters', run, { iteration, k, measure }), asking);
+    const got = await frame(this.about('top-filters', run, { iteration, k, measure }), asking);
     return { layer: data(got, 'layer'), filter: data(got, 'filter'), value: data(got, 'value') };
   }
 
   async topCounts(run: string, k: number, measure: string, asking: Asking): Promise<TopCounts> {
     const { shape, data: counts } = arrayOf(
-      await frame(this.#about('top-counts', run, { k, measure }), asking),
+      await frame(this.about('top-counts', run, { k, measure }), asking),
       'counts',
     );
     return { layers: shape[0], dumps: shape[1], counts: counts as Int32Array };
   }
 
   async kernels(run: string, iteration: number, asking: Asking): Promise<Kernels> {
-    const got = await frame(this.#about('kernels', run, { iteration }), asking);
+    const got = await frame(this.about('kernels', run, { iteration }), asking);
     const { shape, data: values } = arrayOf(got, 'values');
     return { layer: Number(got.header['layer']), shape, values: values as Float32Array };
   }
 
+  async flights(run: string, asking: Asking): Promise<readonly FlightSummary[]> {
+    return (await json<{ flights: FlightSummary[] }>(this.about('flights', run), asking)).flights;
+  }
+
+  async flight(dump: number): Promise<DataSource> {
+    return new (await import('./http_flight.ts')).HttpFlight(dump);
+  }
+
+  async flightBatch(
+    run: string,
+    dump: number,
+    iteration: number,
+    asking: Asking,
+  ): Promise<readonly string[]> {
+    return (await json<{ ids: string[] }>(this.about('flight-batch', run, { dump, iteration }), asking)).ids;
+  }
+
   async correlation(run: string, settings: CorrelationSettings, asking: Asking): Promise<Correlation> {
-    const got = await frame(this.#about('correlation', run, correlationQuery(settings)), asking);
+    const got = await frame(this.about('correlation', run, correlationQuery(settings)), asking);
     return correlationOf(got, settings);
   }
 
@@ -340,7 +358,7 @@ export class HttpSource implements DataSource {
     asking: Asking,
   ): Promise<CorrelationRows> {
     const query = { ...correlationQuery(settings), by, ...within(range) };
-    const got = await frame(this.#about('correlation-rows', run, query), asking);
+    const got = await frame(this.about('correlation-rows', run, query), asking);
     const { shape, data: cells } = arrayOf(got, 'cells');
     const { level = 1, from = 0, dumps } = got.header as { level?: number; from?: number; dumps: number };
     return {
@@ -356,7 +374,7 @@ export class HttpSource implements DataSource {
   }
 
   pictureAddress(run: string, sample: number): string {
-    return this.#about('picture', run, { sample });
+    return this.about('picture', run, { sample });
   }
 
   followRuns(listener: Listener<RunList>): () => void {

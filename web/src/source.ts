@@ -3,6 +3,7 @@ import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import type { Columns } from './kernel/columns.ts';
 import type { CorrelationTable } from './kernel/correlation.ts';
 import type { Detail, Range } from './kernel/detail.ts';
+import type { FlightSummary } from './kernel/flights.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels, RuleCounts } from './kernel/predictions.ts';
 import type { FilterOrder, Normalisation, Rule, Span } from './kernel/view_state.ts';
@@ -346,6 +347,12 @@ export interface DataSource {
   topFilters(run: string, iteration: number, k: number, measure: string, asking: Asking): Promise<TopFilters>;
   topCounts(run: string, k: number, measure: string, asking: Asking): Promise<TopCounts>;
   kernels(run: string, iteration: number, asking: Asking): Promise<Kernels>;
+  /** The dumps before which every single iteration was kept. */
+  flights(run: string, asking: Asking): Promise<readonly FlightSummary[]>;
+  /** The same questions, answered of these iterations as if each had a dump. */
+  flight(dump: number): Promise<DataSource>;
+  /** Ids of the training samples in the batch of one of them. */
+  flightBatch(run: string, dump: number, iteration: number, asking: Asking): Promise<readonly string[]>;
   correlation(run: string, settings: CorrelationSettings, asking: Asking): Promise<Correlation>;
   correlationRows(
     run: string,

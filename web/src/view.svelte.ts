@@ -19,9 +19,18 @@ const STEPPED: ReadonlySet<keyof View | null> = new Set([
   'above',
   'appears',
   'depth',
+  'flightZoom',
 ]);
 
-export class ViewStore {
+export interface ViewStore {
+  readonly v: View;
+  commit(change: Partial<View>): void;
+  /** Correct the state without a new entry: what a link named may not exist. */
+  amend(change: Partial<View>): void;
+}
+
+/** The state that is in the address of the page. */
+export class LinkStore implements ViewStore {
   v = $state.raw<View>(decode(location.search));
   #lastKey: keyof View | null = null;
   #lastTime = 0;
@@ -46,7 +55,6 @@ export class ViewStore {
     this.v = next;
   }
 
-  /** Correct the state without a new entry: what a link named may not exist. */
   amend(change: Partial<View>): void {
     const next = { ...this.v, ...change };
     history.replaceState(null, '', location.pathname + encode(next));

@@ -57,6 +57,9 @@ export function groupedMeasures(
     .filter(({ measures }) => measures.length > 0);
 }
 
+/** What is kept of every filter at each single iteration before a dump that showed trouble. */
+export const FLIGHT_MEASURES = ['l2', 'grad_l2', 'update_ratio', 'nonfinite'] as const;
+
 /** Filters are ranked and counted by how far they moved. */
 export const FILTER_DISTANCES = ['change', 'change_l1', 'euclidean', 'cosine_distance'] as const;
 

@@ -1,5 +1,5 @@
 import type { ClassOrder } from './layout.ts';
-import { FILTER_DISTANCES } from './measures.ts';
+import { FILTER_DISTANCES, FLIGHT_MEASURES } from './measures.ts';
 import type { RowOrder } from './predictions.ts';
 
 /**
@@ -65,6 +65,10 @@ export interface View {
   readonly top: number;
   /** The network's graph is popped out. */
   readonly graph: boolean;
+  /** The dump (iteration) whose flight is shown in place of the run: the measure in it, and iterations [a, b). */
+  readonly flight: number | null;
+  readonly flightStat: string;
+  readonly flightZoom: Span | null;
   /** Which filters are anomaly filters at which iterations: by which distance, further than what instead of `top`. */
   readonly rule: Rule;
   readonly distance: string;
@@ -116,6 +120,9 @@ export const DEFAULTS: View = {
   spine: 'kind',
   top: 0,
   graph: false,
+  flight: null,
+  flightStat: 'grad_l2',
+  flightZoom: null,
   rule: 'either',
   distance: 'change',
   above: null,
@@ -191,6 +198,9 @@ export function encode(view: View): string {
   put('spine', view.spine, DEFAULTS.spine);
   put('top', view.top, DEFAULTS.top);
   put('graph', view.graph ? 1 : 0, 0);
+  put('flight', view.flight, null);
+  put('fm', view.flightStat, DEFAULTS.flightStat);
+  put('fit', view.flightZoom && view.flightZoom.join('-'), null);
   put('rule', view.rule, DEFAULTS.rule);
   put('dist', view.distance, DEFAULTS.distance);
   put('above', view.above, null);
@@ -241,6 +251,9 @@ export function decode(search: string): View {
     spine: oneOf(query.get('spine'), SPINES, DEFAULTS.spine),
     top: clamped(query.get('top'), DEFAULTS.top, BOUNDS.top),
     graph: query.get('graph') === '1',
+    flight: natural(query.get('flight')),
+    flightStat: oneOf<string>(query.get('fm'), FLIGHT_MEASURES, DEFAULTS.flightStat),
+    flightZoom: span('fit'),
     rule: oneOf(query.get('rule'), RULES, DEFAULTS.rule),
     distance: oneOf<string>(query.get('dist'), FILTER_DISTANCES, DEFAULTS.distance),
     above: positive(query.get('above')),

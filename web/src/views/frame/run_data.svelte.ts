@@ -1,4 +1,5 @@
 import { recordedDumps } from '../../kernel/axis.ts';
+import type { FlightSummary } from '../../kernel/flights.ts';
 import { Part } from '../../part.svelte.ts';
 import type { DataSource, LiveWord, Overall, RunInfo } from '../../source.ts';
 
@@ -18,6 +19,8 @@ export class RunData {
   readonly id: string;
   readonly info = new Part<RunInfo>();
   readonly overall = new Part<Overall>();
+  /** The iterations that were kept before some dumps; for views that lead there. */
+  readonly flights = new Part<readonly FlightSummary[]>();
 
   live = $state.raw<LiveWord | null>(null);
   connected = $state(true);
@@ -66,6 +69,10 @@ export class RunData {
     this.overall.load(id, (held, asking) => source.overall(id, held, asking));
   }
 
+  askFlights(): void {
+    this.flights.load(this.id, (_, asking) => this.source.flights(this.id, asking));
+  }
+
   /** Tell a view of growth as long as it is seen, and of what it missed. Returns the function that ends it. */
   tell(follower: Follower): () => void {
     this.#followers.add(follower);
@@ -106,7 +113,7 @@ export class RunData {
   }
 
   #reconnected(): void {
-    for (const part of [this.info, this.overall]) if (part.failure) part.retry();
+    for (const part of [this.info, this.overall, this.flights]) if (part.failure) part.retry();
     for (const follower of this.#followers) follower.reconnected();
   }
 
@@ -136,6 +143,7 @@ export class RunData {
     this.#slowTimer = setTimeout(() => {
       this.#slowTimer = undefined;
       this.info.refresh();
+      this.flights.refresh();
       for (const follower of this.#followers) follower.grownLately();
     }, SLOW_PARTS_MS);
   }

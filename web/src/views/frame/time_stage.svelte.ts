@@ -40,6 +40,11 @@ export abstract class TimeStage {
   abstract readonly bodyHeight: number;
   abstract readonly maxScroll: number;
 
+  /** What a place on the axis is. */
+  get unit(): 'dump' | 'iteration' {
+    return 'dump';
+  }
+
   readonly zoom: DumpSpan = $derived.by(() => {
     if (this.draftZoom) return this.draftZoom;
     return this.spanOf(this.store.v.zoom) ?? [0, Math.max(1, this.run.dumps)];

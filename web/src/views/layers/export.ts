@@ -35,7 +35,7 @@ function drawSheet(surface: Surface, scene: Scene, stage: LayersStage): void {
   drawDynamic(surface, scene, { hover: null, brush: stage.brush, focus: stage.focus });
   const y = scene.axisY + AXIS_HEIGHT + LEGEND_HEIGHT / 2 + 4;
   drawLegendLine(surface, scene, scene.axis.x0, y);
-  const note = `${stage.run.name} · ${countText(stage.run.dumps, 'dump')} · ${measureText(scene.view.stat).title}`;
+  const note = `${stage.run.name} · ${countText(stage.run.dumps, stage.unit)} · ${measureText(scene.view.stat).title}`;
   surface.text(note, scene.axis.x0, y + NOTE_HEIGHT, { size: 10, fill: scene.theme.ink3 });
 }
 

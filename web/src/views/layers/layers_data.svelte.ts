@@ -17,6 +17,7 @@ import type {
 import { unowned } from '../../unowned.svelte.ts';
 import { missingFromNetwork } from './stale_link.ts';
 import type { Follower, RunData } from '../frame/run_data.svelte.ts';
+import type { Flight } from './flight.svelte.ts';
 
 /** A layer that is unfolded into its filters. */
 export class UnfoldedLayer {
@@ -51,8 +52,17 @@ export class LayersData implements Follower {
 
   readonly network = $derived.by(() => this.answer.value);
 
-  constructor(run: RunData) {
+  /** What these iterations lead to, where they are not the dumps of a run. */
+  readonly flight: Flight | null;
+
+  constructor(run: RunData, flight: Flight | null = null) {
     this.run = run;
+    this.flight = flight;
+  }
+
+  /** The run itself, whatever is shown of it. */
+  get whole(): RunData {
+    return this.flight?.of ?? this.run;
   }
 
   /** Ask for whatever this view needs and does not have; `nodes` are those that have a chart, `look` is how closely. */
@@ -60,6 +70,9 @@ export class LayersData implements Follower {
     const { source, id, waiting, info } = this.run;
     this.run.ask();
     if (!info.value || waiting) return;
+    this.whole.askFlights();
+    // Where there is no such flight that is said once.
+    if (this.flight && !this.run.overall.value) return;
     this.answer.load(id, async (_, asking) => networkOf(await source.network(id, asking)));
     const { network } = this;
     // What does not exist is not asked for: the view is about to be corrected, and says so.
@@ -80,9 +93,10 @@ export class LayersData implements Follower {
     }
   }
 
-  /** The most changed filters and the pictures of the first convolution at one dump. */
+  /** The batch of a flight's iteration, or the most changed filters and the pictures of the first convolution at one dump. */
   askAt(view: View, iteration: number, wantsKernels: boolean): void {
     const { source, id } = this.run;
+    this.flight?.askBatch(iteration);
     const { top, distance } = view;
     if (top === 0) this.topFilters.clear();
     else {
@@ -151,6 +165,7 @@ export class LayersData implements Follower {
     const [layer, filter] = view.filter;
     const measure = view.filterStat;
     this.filter.load(`${layer} ${filter}`, (_, asking) => source.filter(id, layer, filter, asking), 'keep');
+    if (this.flight) return; // ranks are of dumps
     this.rank.load(
       `${layer} ${filter} ${measure}`,
       (_, asking) => source.filterRank(id, layer, filter, measure, asking),
@@ -182,6 +197,7 @@ export class LayersData implements Follower {
     const nameOf = (layer: number) => this.network?.layers[layer]?.name ?? `layer ${layer}`;
     return [
       { what: 'The network', part: this.answer },
+      { what: 'The list of iterations kept before dumps', part: this.whole.flights },
       { what: 'The measure of the layers', part: this.stats.whole },
       { what: 'The measure of the shown iterations', part: this.stats.near },
       ...[...this.boxes].map(([node, part]) => ({
@@ -206,9 +222,9 @@ export class LayersData implements Follower {
     const { run } = this;
     if (!run.settled) return false;
     if (!run.info.value || run.waiting) return true;
-    if (this.answer.failure) return true;
+    if (this.answer.failure || (this.flight && run.overall.failure)) return true;
     if (!this.network || (!this.stats.whole.value && !this.stats.whole.failure)) return false;
-    return this.parts.every(({ part }) => !part.busy);
+    return this.parts.every(({ part }) => !part.busy) && !this.flight?.batch.busy;
   }
 
   get stale(): boolean {

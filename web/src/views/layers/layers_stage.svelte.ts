@@ -1,6 +1,7 @@
 import { nearestDump } from '../../kernel/axis.ts';
 import { boxBins, boxExtent } from '../../kernel/boxes.ts';
 import { colourAt, cssOf, rootLutOf } from '../../kernel/colour.ts';
+import { flightMarks, noticed } from '../../kernel/flights.ts';
 import { extentOver, readingAt, type Curve, type Detail, type Reading } from '../../kernel/detail.ts';
 import { largestTopOf, layOutLayers, type FiltersRow, type LayerLayout } from '../../kernel/layer_layout.ts';
 import { guideOf } from '../../kernel/measures.ts';
@@ -39,6 +40,10 @@ export class LayersStage extends TimeStage {
   constructor(data: LayersData, store: ViewStore, settings: Settings) {
     super(data.run, store, settings);
     this.data = data;
+  }
+
+  override get unit(): 'dump' | 'iteration' {
+    return this.data.flight ? 'iteration' : 'dump';
   }
 
   protected margins(width: number) {
@@ -203,6 +208,11 @@ export class LayersStage extends TimeStage {
     );
   });
 
+  /** Where every iteration before a dump was kept; of what is shown iteration by iteration, nowhere. */
+  readonly flightMarks = $derived.by(() =>
+    this.data.flight ? [] : flightMarks(this.run.flights.value ?? [], this.axis),
+  );
+
   readonly scene: Scene | null = $derived.by(() => {
     if (!this.network || !this.spine || this.width === 0 || this.run.dumps === 0) return null;
     return this.sceneOf(Math.min(this.scroll, this.maxScroll), this.height, this.bodyHeight);
@@ -233,6 +243,9 @@ export class LayersStage extends TimeStage {
       spine,
       view: this.store.v,
       stages: this.run.info.value?.lr_stages ?? [],
+      unit: this.unit,
+      flightMarks: this.flightMarks,
+      noticed: this.data.flight?.summary ? noticed(this.data.flight.summary) : [],
       detail: this.detail,
       curve: this.#stats ? (node) => this.curve(node) : () => null,
       readingAt: (node, dump) => this.readingAt(node, dump),

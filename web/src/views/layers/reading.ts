@@ -18,7 +18,9 @@ export function readingOf(stage: LayersStage, hover: Hover | null): Reading {
   const { dump, row } = hover;
   const iteration = dump === null ? undefined : stage.run.iterations[dump];
   if (iteration !== undefined) {
-    out.push(['Iteration', `${iterationText(iteration)} · dump ${dump}`]);
+    const { unit, run } = stage;
+    const place = unit === 'dump' ? `dump ${dump}` : `${(dump as number) + 1} / ${run.dumps}`;
+    out.push(['Iteration', `${iterationText(iteration)} · ${place}`]);
     out.push(...learningRateReading(stage, iteration));
   }
   const node = row?.node ?? spineNode(stage, hover);

@@ -2,6 +2,7 @@ import type { Axis } from '../../kernel/axis.ts';
 import type { BoxBin } from '../../kernel/boxes.ts';
 import type { Curve, Detail, Reading } from '../../kernel/detail.ts';
 import type { Theme } from '../../kernel/colour.ts';
+import type { FlightMark } from '../../kernel/flights.ts';
 import type { LayerLayout, FiltersRow } from '../../kernel/layer_layout.ts';
 import type { Network } from '../../kernel/network.ts';
 import type { HorizonScale, Scale } from '../../kernel/series.ts';
@@ -9,6 +10,7 @@ import type { Spine } from '../../kernel/spine.ts';
 import { SPINE, type SpineGeometry } from '../../kernel/spine_geometry.ts';
 import type { View } from '../../kernel/view_state.ts';
 import type { FilterChart } from '../../marks/filter_chart.ts';
+import type { Noticed } from '../../marks/flight_marks.ts';
 import type { LearningRateStage } from '../../source.ts';
 
 /** How the charts of one picture are scaled: one scale for all, or one for each. */
@@ -37,6 +39,11 @@ export interface Scene {
   readonly spine: Spine;
   readonly view: View;
   readonly stages: readonly LearningRateStage[];
+  /** What a place on the axis is. */
+  readonly unit: 'dump' | 'iteration';
+  readonly flightMarks: readonly FlightMark[];
+  /** In a flight: where it began to go wrong. */
+  readonly noticed: readonly Noticed[];
   /** What the columns of the charts are; null until they have come. */
   readonly detail: Detail | null;
   /** The measure of a node over the dumps; null until it has come. */
@@ -63,6 +70,8 @@ export interface Focus {
 }
 
 export const HEAD = { titleY: 17, barY: 30, height: 58 } as const;
+/** Marks of flights lie on the bar of the learning rate. */
+export const FLIGHT_Y = HEAD.barY + 1;
 export const AXIS_HEIGHT = 26;
 export const LEGEND_HEIGHT = 26;
 export const HANDLE = { module: 32, block: 20, layer: 10, gap: 10 } as const;
