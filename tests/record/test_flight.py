@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from deeptracker import open_run
 from deeptracker.record import flight, flight_ring
 from deeptracker.record.evaluations import Evaluations
 from deeptracker.record.flight_on_device import DeviceRows
@@ -288,6 +289,9 @@ def test_a_training_that_fails_leaves_a_flight_if_there_was_trouble(tmp_path: Pa
         assert LogReader(Blobs(tmp_path / name)).info.state == "failed"
     assert list(flights(tmp_path / "trouble")) == [7]
     assert flights(tmp_path / "none") == {}
+    trouble, none = (open_run(tmp_path / name) for name in ("trouble", "none"))
+    assert [one.dump for one in trouble.flights()] == [7]
+    assert (trouble.iterations.tolist(), none.iterations.tolist()) == ([0, 7], [0])
 
 
 def test_a_recorder_that_nobody_closed_leaves_a_flight_as_well(tmp_path: Path) -> None:
@@ -296,6 +300,11 @@ def test_a_recorder_that_nobody_closed_leaves_a_flight_as_well(tmp_path: Path) -
     train(recorder, training, 3, losses={2: NAN})
     recorder._finalizer()
     assert list(flights(tmp_path / "run")) == [3]
+    run = open_run(tmp_path / "run")
+    assert [one.dump for one in run.flights()] == [3]
+    norms = training.model.get_parameter("5.weight").detach().norm(dim=1)
+    np.testing.assert_allclose(run.filter_stats("5", "l2")[:, -1], norms, rtol=1e-6)
+    assert np.isnan(run.filter_stats("5", "grad_l2")[:, -1]).all()
 
 
 def test_nothing_is_asked_of_a_device_in_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

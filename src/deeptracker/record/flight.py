@@ -7,7 +7,7 @@
    still until the next dump: what came before the trouble is not overwritten by what came after.
 3. At the dump the ring is handed to the writer thread, with the reasons. It begins anew, so a flight holds what none
    before it does. Reasons without any iteration left are those of the flight before, and are not told again.
-4. A recording that ends, or whose training fails, looks once more; its last flight is that of the iteration it ends at.
+4. A recording that ends, or whose training fails, looks once more.
 5. An error in here ends the flights of a run, and is told; the rest of the recording goes on.
 """
 
@@ -85,7 +85,10 @@ def flights_of(
 
 
 class Flights:
-    """The flights of one run, which begins or goes on at an iteration. Without `ring` everything here does nothing."""
+    """The flights of one run, which begins or goes on at an iteration. Without `ring` everything here does nothing.
+
+    `iteration` is the last that is done, `newest_dump` that of the newest dump.
+    """
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class Flights:
         self._ring, self._look_after = ring, max(1, count // LOOKS)
         self._log, self._writer, self._losses, self._overhead = log, writer, losses, overhead
         self._labels, self._names, self._weights = labels, class_names, weights
-        self._iteration = self._asked_at = self._seen = begun
+        self.newest_dump = self.iteration = self._asked_at = self._seen = begun
         self._open: int | None = None
         self._is_begun = self._is_held = False
         self._ids: list[Any] = []
@@ -134,7 +137,7 @@ class Flights:
 
     def stepped(self, iteration: int, *, is_late: bool) -> None:
         """An iteration is done. `is_late`: its weights are those of an average, which takes up the step after it."""
-        self._iteration = iteration
+        self.iteration = iteration
         if not self._is_begun:
             self._ids = []
             return
@@ -147,7 +150,7 @@ class Flights:
     def batch(self, ids: Any) -> None:
         """Ids of training samples of the step to come; what is no ids is told as a loss."""
         if self._ring is not None:
-            with self._losses.guard("batch", self._iteration):
+            with self._losses.guard("batch", self.iteration):
                 self._ids.append(as_ids(ids))
 
     def logged(self, iteration: int, scalars: Mapping[str, Any]) -> None:
@@ -159,6 +162,7 @@ class Flights:
 
     def dumped(self, dump: Dump) -> None:
         """A dump was handed to the writer thread: write a flight where there is trouble."""
+        self.newest_dump = dump.iteration
         with self._kept_going() as ring:
             if ring is not None:
                 self._settle(ring)
@@ -167,14 +171,14 @@ class Flights:
                     self._reasons += self._judged(dump.iteration, dump.predictions)
                 self._write(ring, dump.iteration)
 
-    def ended(self) -> None:
-        """Nothing follows: write a flight where there is trouble that no dump has shown."""
+    def has_trouble(self) -> bool:
+        """Has there been any since the newest flight?"""
         with self._kept_going() as ring:
             if ring is not None:
                 self._settle(ring)
                 self._look(ring)
-                self._write(ring, self._iteration)
-        self.stop()
+                return bool(self._reasons) and len(ring) > 0
+        return False
 
     def stop(self) -> None:
         """Keep nothing any more."""
@@ -188,7 +192,7 @@ class Flights:
             yield None
             return
         try:
-            with self._losses.guard("flight", self._iteration), self._overhead.timed("measure"):
+            with self._losses.guard("flight", self.iteration), self._overhead.timed("measure"):
                 is_done = False
                 yield self._ring
                 is_done = True
@@ -202,7 +206,7 @@ class Flights:
             return
         ring.complete(self._open, self._ids)
         self._open, self._ids = None, []
-        if self._asked is None and self._iteration - self._asked_at >= self._look_after:
+        if self._asked is None and self.iteration - self._asked_at >= self._look_after:
             self._ask(ring)
         if self._asked is not None and self._asked.has_come():
             self._hear(ring)
@@ -210,7 +214,7 @@ class Flights:
 
     def _ask(self, ring: Ring) -> None:
         losses, self._loss = self._loss, {}
-        self._asked, self._asked_at = _Asked(ring.mark(), self._iteration, losses), self._iteration
+        self._asked, self._asked_at = _Asked(ring.mark(), self.iteration, losses), self.iteration
 
     def _hear(self, ring: Ring) -> None:
         asked, self._asked = self._asked, None

@@ -101,6 +101,10 @@ class Measuring:
         """Measure the weights: the whole dump where this process writes it."""
         return None if self._measurer is None else self._measurer.after_step()
 
+    def weights(self) -> Measured | None:
+        """Measure the weights where no step is under way; None where several processes would have to."""
+        return self._measurer.weights() if isinstance(self._measurer, Measurer) else None
+
     def kernels(self) -> Kernels | None:
         """The first convolution's, if there is one, and it is recorded."""
         return None if self._convolution is None else self._convolution.kernels()

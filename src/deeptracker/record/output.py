@@ -69,11 +69,11 @@ class Output:
         if self._index is not None:
             self._index.finish(index_seconds)
 
-    def drain(self, scalars: Scalars, end: Callable[[], None] = lambda: None) -> None:
-        """Write what is left of a recorder that nobody closed; `end` hands over what else there is."""
+    def drain(self, scalars: Scalars, end: Callable[[Callable[[Dump], None]], None] = lambda write: None) -> None:
+        """Write what is left of a recorder that nobody closed; `end` hands over a last dump, if there is one."""
         if not self._writer.is_here:
             return
-        end()
+        end(self.write_dump)
         self.write_scalars(scalars.take())
         if self._evaluations.has_collected:
             iteration, predictions = self._evaluations.take_collected()

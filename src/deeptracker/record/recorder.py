@@ -148,7 +148,7 @@ class Recorder:
         builder = IndexBuilder(blobs.place, begun, self._writer.tell) if builds_index else None
         self._output = Output(self._writer, begun.log, blobs, self._evaluations, builder)
         self._keep_first_row = not begun.has_scalars
-        self._finalizer = weakref.finalize(self, self._output.drain, self._scalars, self._flights.ended)
+        self._finalizer = weakref.finalize(self, self._output.drain, self._scalars, self._measures.ended)
         if begun.has_dump:
             measuring.remember()
         else:
@@ -372,7 +372,7 @@ class Recorder:
             self._dump_late,
             self._write_collected,
             lambda: self._write_scalars(before=None),
-            self._flights.ended,
+            lambda: self._measures.ended(self._output.write_dump),
             self._writer.flush,
         ):
             try:

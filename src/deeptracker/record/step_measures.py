@@ -3,7 +3,9 @@
 1. For a dump, where one is due: weights are kept before the first step, gradients measured as each optimizer will use
    them (one with a closure makes them within its step), weights measured at the end (`measuring.py`).
 2. For a flight, always: the same few measures of every iteration (`flight.py`).
-3. Where something of a dump fails the rest of its measures is left out, and the dump goes without.
+3. Where a recording ends in trouble that no dump has shown, one more is made, of weights alone: a flight belongs to a
+   dump, and a training that fails must not be made to compute.
+4. Where something of a dump fails the rest of its measures is left out, and the dump goes without.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from deeptracker.record.dump import Measured
+from deeptracker.record.dump import Dump, Measured
 from deeptracker.record.flight import Flights
 from deeptracker.record.losses import Losses
 from deeptracker.record.measuring import Measuring
@@ -70,6 +72,18 @@ class StepMeasures:
         with self._losses.guard("kernels", iteration), self._overhead.timed("measure"):
             kernels.append(self._measuring.kernels())
         return next(iter(measured), None), next(iter(kernels), None)
+
+    def ended(self, write: Callable[[Dump], None]) -> None:
+        """Nothing follows the iteration that is done; `write` takes a dump."""
+        if not self.flights.has_trouble():
+            return
+        measured: list[Measured | None] = []
+        self._is_whole, self._iteration = True, self.flights.iteration
+        if self._iteration > self.flights.newest_dump:
+            self._take(lambda it: measured.append(it.weights()))
+        dump = Dump(self._iteration, next(iter(measured), None))
+        write(dump)
+        self.flights.dumped(dump)
 
     def _gradients(self, scale: torch.Tensor | None, owned: Owned) -> None:
         if self.is_due:
