@@ -157,8 +157,9 @@ class Flights:
         """What was logged of an iteration; its `loss` is looked at, until there is trouble."""
         loss = scalars.get("loss")
         if loss is not None and self._ring is not None and not self._is_held:
+            loss = loss.detach().reshape(()) if isinstance(loss, torch.Tensor) else loss
             on_device = isinstance(loss, torch.Tensor) and loss.device.type != "cpu"
-            self._loss[iteration] = loss.detach().reshape(()).clone() if on_device else float(loss)
+            self._loss[iteration] = loss.clone() if on_device else float(loss)
 
     def dumped(self, dump: Dump) -> None:
         """A dump was handed to the writer thread: write a flight where there is trouble."""

@@ -57,7 +57,7 @@ class Recorder:
     `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
     continues from. Without `index` no index is built meanwhile; it is a cache, which makes long runs open fast.
     `flight=N` keeps a few measures of every filter (16 bytes each) of the last N iterations, written at a dump that
-    shows trouble; `snapshots` is how many bytes of weights may be written with them (docs/trainings.md).
+    shows trouble; `snapshots` is how many bytes of weights may be written with them (docs/flights.md).
 
     In a distributed training every process makes its Recorder, all at the same place and time, and records its share of
     the validation; rank 0 records everything else. In training steps no process waits for another because of it.
