@@ -5,6 +5,11 @@ BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
+# Tests write thousands of small files and flush each to the disk: to memory, where there is room. Two processes of
+# tests share two cores, so whatever they start computes with one thread.
+ROOM := $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 8000000 2>/dev/null && echo /dev/shm)
+PYTEST := OMP_NUM_THREADS=1 $(if $(ROOM),PYTEST_DEBUG_TEMPROOT=$(ROOM)) $(BIN)/pytest -n auto
+
 .PHONY: help demo test frameworks check style format unit browser bench bench-growth bench-live bench-rivals web clean chromium
 
 help:  ## List the targets
@@ -14,14 +19,14 @@ demo: .venv/demo  ## Record a real training (about a minute) and show it in the 
 	$(BIN)/deeptracker demo $(DEMO)
 
 test: style chromium  ## Everything: format, lint, types, then all tests, those in the browser too
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(PYTEST) --dist loadgroup
 
 frameworks: .venv/frameworks  ## Tests of the ways in from Lightning, Hugging Face, Keras and JAX, which are large to install
-	$(BIN)/pytest -n auto --dist loadfile tests/record/test_lightning.py tests/record/test_transformers.py \
+	$(PYTEST) --dist loadfile tests/record/test_lightning.py tests/record/test_transformers.py \
 	    tests/record/test_keras.py tests/record/test_array_recorder.py tests/test_examples.py tests/test_docs.py
 
 check: style  ## Format, lint, types and unit tests, of Python and of the page
-	$(BIN)/pytest -n auto --dist loadgroup -m "not slow and not browser"
+	$(PYTEST) --dist loadgroup -m "not slow and not browser"
 
 style: .venv/dev web  ## Format, lint and types, of Python and of the page, and the tests of the page's parts
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ from torch import nn
 import deeptracker
 
 RUN, CHECKPOINT = Path("runs/resumed"), Path("runs/resumed-checkpoint.pt")
-ITERATIONS, CHECKPOINT_EVERY, BATCH = 600, 100, 64
+ITERATIONS, CHECKPOINT_EVERY, BATCH = 300, 100, 64
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16

@@ -181,7 +181,18 @@ def test_memory_for_answers_and_for_fetched_files_is_bounded_alike(
 
 @pytest.mark.slow
 def test_demo_records_a_real_training_and_never_over_another(tmp_path: Path) -> None:
-    record = ("demo", "--epochs", "2", "--dumps", "20", "--run", str(tmp_path / "digits"), "--no-serve")
+    record = (
+        "demo",
+        "--model",
+        "resnet8",
+        "--epochs",
+        "2",
+        "--dumps",
+        "20",
+        "--run",
+        str(tmp_path / "digits"),
+        "--no-serve",
+    )
     done = run(*record)
     assert done.returncode == 0, done.stderr
     facts = json.loads(run("info", str(tmp_path / "digits"), "--json").stdout)
@@ -195,7 +206,8 @@ def test_demo_records_a_real_training_and_never_over_another(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_demo_shows_the_run_growing_and_ends_on_ctrl_c(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "deeptracker", "demo", "--epochs", "4", "--port", "0", "--no-open"]
+    command = [sys.executable, "-m", "deeptracker", "demo", "--model", "resnet8", "--epochs", "4", "--dumps", "60"]
+    command += ["--port", "0", "--no-open"]
     environment = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "300", "TERM": "dumb"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path

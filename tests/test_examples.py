@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.generate import Scale, write_run
 from deeptracker import open_run
+from deeptracker.indexing import build_index
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -19,12 +21,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def test_resume_goes_on_after_being_killed(tmp_path: Path) -> None:
     command = [sys.executable, EXAMPLES / "resume.py"]
     with subprocess.Popen(command, cwd=tmp_path, env=os.environ) as process:
-        while not list(tmp_path.glob("runs/resumed/log/filters/*250.arrow")):
+        while not list(tmp_path.glob("runs/resumed/log/filters/*150.arrow")):
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)
     subprocess.run(command, cwd=tmp_path, check=True)
     run = open_run(tmp_path / "runs" / "resumed")
-    assert run.iterations.tolist() == list(range(0, 601, 10))
+    assert run.iterations.tolist() == list(range(0, 301, 10))
     assert (run.state, run.branch) == ("finished", 1)
     assert run.info.branches[1].start % 100 == 0
     assert run.validation_error()[-1] < 0.2
@@ -32,9 +34,8 @@ def test_resume_goes_on_after_being_killed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_index_answers_in_xarray_what_run_answers(tmp_path: Path) -> None:
-    demo = ["demo", "--epochs", "2", "--dumps", "20", "--run", "runs/digits", "--no-serve"]
-    for command in (demo, ["index", "runs/digits"]):
-        subprocess.run([sys.executable, "-m", "deeptracker", *command], cwd=tmp_path, check=True)
+    write_run(tmp_path / "runs" / "digits", Scale(100, 8, 12, 10, resnet50=False, pictures=False))
+    build_index(tmp_path / "runs" / "digits")
     example = [sys.executable, "-W", "error", EXAMPLES / "index_in_xarray.py"]
     lines = subprocess.run(example, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.splitlines()
     run = open_run(tmp_path / "runs" / "digits")

@@ -13,7 +13,7 @@ import pytest
 
 from deeptracker.analysis.anomalies import anomalies, flip_events, scores
 from deeptracker.analysis.correlation import SIGNIFICANT, Correlation, anomaly_columns, correlate, recurring, shared
-from deeptracker.analysis.ranking import most_moved
+from deeptracker.analysis.ranking import leading, most_moved
 
 CLASSES, SAMPLES, DUMPS, FILTERS, TOP = 1000, 50, 750, 27_560, 100
 GROUPS = (1, 2, 5, 40, 300)
@@ -68,7 +68,7 @@ def correlated(run: Planted) -> Correlation:
     found = scores(flip_events(run.correct), np.arange(0, CLASSES * SAMPLES + 1, SAMPLES), window=10)
     columns = anomaly_columns(anomalies(found, 0.35))
     dumps = np.unique(columns.dumps)
-    moved = most_moved(run.change[dumps], TOP)
+    moved = most_moved(leading(run.change[dumps], TOP))
     return correlate(columns, np.repeat(dumps, TOP), moved.ravel(), LAYERS)
 
 

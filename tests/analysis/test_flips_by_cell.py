@@ -26,10 +26,10 @@ def assert_same(found: Anomalies, expected: Anomalies) -> None:
     st.sampled_from([0.05, 0.3, 0.7]),
     st.integers(1, 12),
     st.sampled_from([0.0, 0.1, 0.35, 0.5, 1.0]),
-    st.sampled_from([(1, 1), (3, 2), (1 << 15, 256)]),
+    st.sampled_from([(1, 1, 1), (3, 2, 1), (8, 1, 2), (1 << 15, 256, 1 << 11)]),
 )
 def test_anomalies_are_those_of_all_scores(
-    seed: int, sizes: list[int], dumps: int, often: float, window: int, threshold: float, room: tuple[int, int]
+    seed: int, sizes: list[int], dumps: int, often: float, window: int, threshold: float, room: tuple[int, int, int]
 ) -> None:
     rng, offsets = np.random.default_rng(seed), np.concatenate([[0], np.cumsum(sizes)])
     record = np.cumsum(rng.random((sum(sizes), dumps)) < often, axis=1) % 2 == 1
@@ -39,6 +39,7 @@ def test_anomalies_are_those_of_all_scores(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "TOP", room[0])
         patch.setattr(module, "FIRST", room[1])
+        patch.setattr(module, "SORTED", room[2])
         flips = flips_by_cell(events, offsets)
         top = top_cells(flips, bounding_window(window))
         assert len(top.cells) <= room[0]
@@ -54,16 +55,17 @@ def test_cells_below_every_bound_are_not_counted(monkeypatch: pytest.MonkeyPatch
     flips = flips_by_cell(events, offsets)
     top = top_cells(flips, bounding_window(10))
     counted = []
-    count = module._scores
+    count = module._top_scores
 
-    def note(flips, window, cells):  # type: ignore[no-untyped-def]
+    def note(flips, top, window, cells):  # type: ignore[no-untyped-def]
         counted.append(cells)
-        return count(flips, window, cells)
+        return count(flips, top, window, cells)
 
-    monkeypatch.setattr(module, "_scores", note)
+    monkeypatch.setattr(module, "_top_scores", note)
+    monkeypatch.setattr(module, "_scores", None)
     found = anomalies_at(flips, top, 10, 0.35)
     assert found.dump.tolist() == [500, 500, 500]
-    assert [len(cells) for cells in counted] == [module.FIRST]
+    assert counted == [module.FIRST]
     assert len(flips.cls) > 2 * module.FIRST
     assert_same(found, anomalies(scores(events, offsets, 10), 0.35))
 

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("duckdb", reason="pip install 'deeptracker[bench]'")
 
-from benchmarks.asked import ARGUMENTS, QUESTIONS, Ours, arguments, ask
+from benchmarks.asked import ARGUMENTS, LEVEL_QUESTIONS, QUESTIONS, Ours, arguments, ask
 from benchmarks.generate import Scale, write_run
 from benchmarks.rivals import Fixed, Npz, Parquet, Rival
 from deeptracker.run import open_run
@@ -66,7 +66,7 @@ def test_tensorboards_events_give_our_answers(place: Path, chosen: dict[str, lis
 
 def test_every_question_is_asked_of_something_else_as_long_as_there_is_something(place: Path) -> None:
     chosen = arguments(open_run(place))
-    assert chosen.keys() == QUESTIONS.keys()
+    assert chosen.keys() == {*QUESTIONS, *LEVEL_QUESTIONS}
     for question, values in chosen.items():
         assert 1 <= len(values) <= ARGUMENTS
         assert len(set(values)) == len(values), question

@@ -227,7 +227,7 @@ def test_levels_of_detail_stay_right_too_and_are_mended(long: Path, tmp_path: Pa
 
 def test_a_folder_in_place_of_a_file_is_as_good_as_none(place: Path, whole: Path, expected: dict[str, str]) -> None:
     chance = random.Random(0)
-    for path in [*chance.sample(sorted(files(whole)), 12), ROOT]:
+    for path in [*chance.sample(sorted(set(files(whole)) - {ROOT}), 12), ROOT]:
         (place / path).unlink(missing_ok=True)
         (place / path).mkdir(exist_ok=True)
         assert digests(open_run(place)) == expected

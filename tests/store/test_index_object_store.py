@@ -85,7 +85,7 @@ def test_a_connection_that_fails_while_building_publishes_nothing_wrong(
 ) -> None:
     url = uploaded(alone, s3)
     chance = random.Random(failure)
-    put, wanted = Blobs.put, chance.sample(range(90), 3)
+    put, wanted = Blobs.put, chance.sample(range(90), 1)
     for count in [*wanted, len(files(whole)) - 1]:
         left = [count]
 
@@ -128,7 +128,7 @@ def test_a_connection_that_fails_while_reading_is_an_error_and_never_another_ans
     monkeypatch.setattr(remote.RemoteFiles, "_kept", failing)
     failed = 0
     run = open_run(url)
-    for _ in range(12):
+    for _ in range(8):
         if chance.random() < 0.4:
             run = open_run(url)
         left[0] = chance.randrange(1, 60)
@@ -141,10 +141,10 @@ def test_a_connection_that_fails_while_reading_is_an_error_and_never_another_ans
         assert found == expected
         link.restore()
     assert run.warnings == []
-    assert failed > 3
+    assert failed > 2
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_objects_that_are_damaged_or_gone_are_read_from_the_log_and_repaired(
     whole: Path, expected: dict[str, str], s3: Bucket, seed: int
 ) -> None:
@@ -194,20 +194,17 @@ def test_builders_at_once_and_builders_killed_are_never_seen(
     """Three at once, of which one is killed at a moment of its own; a reader all along."""
     url, chance = uploaded(alone, s3), random.Random(2)
     command = [sys.executable, "-m", "deeptracker", "index", url]
-    for _ in range(3):
-        builders = [subprocess.Popen([*command, "--processes", n], stdout=subprocess.DEVNULL) for n in "112"]
-        while ROOT not in objects(url) and builders[0].poll() is None:
-            assert digests(open_run(url)) == expected
-        time.sleep(chance.uniform(0, 0.3))
-        builders[0].kill()
-        while any(builder.poll() is None for builder in builders):
-            assert digests(open_run(url)) == expected
-        assert [builder.wait() for builder in builders[1:]] == [0, 0]
-        build_index(url)
-        assert objects(url) == files(whole)
-        run = open_run(url)
-        assert digests(run) == expected
-        assert run.warnings == []
-        for path in objects(url):
-            from_url(url).delete(path)
+    builders = [subprocess.Popen([*command, "--processes", n], stdout=subprocess.DEVNULL) for n in "112"]
+    while ROOT not in objects(url) and builders[0].poll() is None:
+        assert digests(open_run(url)) == expected
+    time.sleep(chance.uniform(0, 0.3))
+    builders[0].kill()
+    while any(builder.poll() is None for builder in builders):
+        assert digests(open_run(url)) == expected
+    assert [builder.wait() for builder in builders[1:]] == [0, 0]
+    build_index(url)
+    assert objects(url) == files(whole)
+    run = open_run(url)
+    assert digests(run) == expected
+    assert run.warnings == []
     assert os.environ["AWS_ENDPOINT_URL"] == s3.server

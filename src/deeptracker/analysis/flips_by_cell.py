@@ -4,8 +4,10 @@
    there, or less: so the scores at a power of two are bounds for the windows up to the next one.
 2. Of each power of two the TOP cells with the highest bounds are kept, the highest first. A threshold needs those that
    reach it; the highest score is found once it is above the bound of all that are left.
-3. Where these cells do not suffice (a threshold of nearly 0) all flips are counted.
-4. A newest flip whose right run is too short is pending. There is at most one of each sample; they are counted in the
+3. Of the highest of these the runs are sorted within each cell: what a window counts there is then looked up, however
+   many samples a class has. Of others, flips are counted.
+4. Where these cells do not suffice (a threshold of nearly 0) all flips are counted.
+5. A newest flip whose right run is too short is pending. There is at most one of each sample; they are counted in the
    cells that are named.
 
 What is found is what anomalies.py finds in the scores of all classes and dumps, to the last bit.
@@ -33,6 +35,9 @@ TOP = 1 << 15
 FIRST = 256
 """So many cells are looked at, at least."""
 
+SORTED = 1 << 11
+"""So many of the highest cells have their runs sorted: more anomalies than that nobody looks at."""
+
 SLACK = np.float32(1e-6)
 """More than a threshold's tolerance and the rounding of a share: cells in doubt are counted."""
 
@@ -42,8 +47,9 @@ class FlipsByCell:
     """All flips of a record, by class, then dump.
 
     `left_run` and `right_run` int32 (flips,); those of the i-th cell that has any are [starts[i], starts[i + 1]),
-    int64 (cells + 1,). `cls` and `dump` int32 (cells,) say which cell it is. Of newest flips, sorted by cell:
-    `last_cell` int64 (n,), class x dumps + dump, and `last_right_run` int32 (n,). `sizes` int32 (classes,), of `dumps`.
+    int64 (cells + 1,). `cls` and `dump` int32 (cells,) say which cell it is. `newest_runs` int64 ascend:
+    (class x dumps + dump) x (dumps + 1) + right run, of the newest flip of each sample. `sizes` int32 (classes,), of
+    `dumps`.
     """
 
     left_run: NDArray[np.int32]
@@ -51,8 +57,7 @@ class FlipsByCell:
     starts: NDArray[np.int64]
     cls: NDArray[np.int32]
     dump: NDArray[np.int32]
-    last_cell: NDArray[np.int64]
-    last_right_run: NDArray[np.int32]
+    newest_runs: NDArray[np.int64]
     sizes: NDArray[np.int32]
     dumps: int
 
@@ -62,12 +67,15 @@ class TopCells:
     """The cells with the highest scores of either rule at a window, the highest first.
 
     `cells` int64 (n,) are places among those of `FlipsByCell`, `bounds` float32 (n,) their scores; no other cell has
-    more than `rest`.
+    more than `rest`. `left_runs` and `right_runs` int64 ascend: place among `cells` x (dumps + 1) + run, of each run of
+    the window or longer in the first SORTED cells.
     """
 
     cells: NDArray[np.int64]
     bounds: NDArray[np.float32]
     rest: float
+    left_runs: NDArray[np.int64]
+    right_runs: NDArray[np.int64]
 
 
 def flips_by_cell(events: FlipEvents, class_offsets: ArrayLike) -> FlipsByCell:
@@ -82,8 +90,7 @@ def flips_by_cell(events: FlipEvents, class_offsets: ArrayLike) -> FlipsByCell:
         own = slice(bounds[one], bounds[one + 1])
         order[own] = bounds[one] + np.argsort(dump[own], kind="stable")
     cell = np.repeat(np.arange(len(sizes), dtype=np.int64) * events.dumps, np.diff(bounds)) + events.dump
-    last_cell, last_right_run = cell[events.last], events.right_run[events.last]
-    by_cell = np.argsort(last_cell, kind="stable")
+    newest_runs = np.sort(cell[events.last] * (events.dumps + 1) + events.right_run[events.last])
     cell = cell[order]
     first_of_cell = np.flatnonzero(np.diff(cell, prepend=-1))
     cls, dump_of_cell = np.divmod(cell[first_of_cell], max(events.dumps, 1))
@@ -93,8 +100,7 @@ def flips_by_cell(events: FlipEvents, class_offsets: ArrayLike) -> FlipsByCell:
         np.append(first_of_cell, len(cell)),
         cls.astype(np.int32),
         dump_of_cell.astype(np.int32),
-        last_cell[by_cell],
-        last_right_run[by_cell],
+        newest_runs,
         sizes,
         events.dumps,
     )
@@ -116,7 +122,11 @@ def top_cells(flips: FlipsByCell, window: int) -> TopCells:
         order = np.argpartition(-bounds[cells], TOP)
         cells, rest = cells[order[:TOP]], float(bounds[cells[order[TOP]]])
     cells = cells[np.argsort(-bounds[cells], kind="stable")]
-    return TopCells(cells, bounds[cells], rest)
+    of_cells = _flips_of(flips, cells[:SORTED])
+    left_runs, right_runs = (
+        _sorted_runs(runs, of_cells, window, flips.dumps) for runs in (flips.left_run, flips.right_run)
+    )
+    return TopCells(cells, bounds[cells], rest, left_runs, right_runs)
 
 
 def anomalies_at(flips: FlipsByCell, top: TopCells, window: int, threshold: float) -> Anomalies:
@@ -149,8 +159,7 @@ def _enough(
     """Cells, ascending, and their scores: all that may reach the threshold, and that with the highest score."""
     count = max(FIRST, int(np.searchsorted(-top.bounds, -threshold, side="right")))
     while True:
-        cells = np.sort(top.cells[:count])
-        left, right = _scores(flips, window, cells)
+        cells, left, right = _top_scores(flips, top, window, count)
         highest = max(left.max(initial=0), right.max(initial=0))
         next_bound = top.bounds[count] if count < len(top.bounds) else top.rest
         if next_bound < highest or next_bound == 0:
@@ -163,26 +172,62 @@ def _enough(
     return cells, left, right
 
 
+def _top_scores(
+    flips: FlipsByCell, top: TopCells, window: int, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """The first cells at the top, ascending, and the scores of both rules, float32 (cells,) each."""
+    cells = top.cells[:count]
+    order = np.argsort(cells)
+    if count > SORTED:
+        return cells[order], *_scores(flips, window, cells[order])
+    size = flips.sizes[flips.cls[cells]]
+    first = np.arange(len(cells), dtype=np.int64) * (flips.dumps + 1)
+    left, right = (
+        as_shares(np.searchsorted(runs, first + flips.dumps + 1) - np.searchsorted(runs, first + window), size)
+        for runs in (top.left_runs, top.right_runs)
+    )
+    return cells[order], left[order], right[order]
+
+
 def _scores(
     flips: FlipsByCell, window: int, cells: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The scores of both rules at some cells, ascending (None: at all), float32 (cells,) each."""
+    """The scores of both rules at some cells (None: at all), float32 (cells,) each."""
     if cells is None:
         ends, runs = flips.starts[1:], (flips.left_run, flips.right_run)
         size = flips.sizes[flips.cls]
     else:
-        flips_of = flips.starts[cells + 1] - flips.starts[cells]
-        ends = np.cumsum(flips_of)
-        own = np.repeat(flips.starts[cells] - ends + flips_of, flips_of) + np.arange(flips_of.sum())
-        runs = flips.left_run[own], flips.right_run[own]
+        of_cells = _flips_of(flips, cells)
+        ends, runs = of_cells.ends, (flips.left_run[of_cells.places], flips.right_run[of_cells.places])
         size = flips.sizes[flips.cls[cells]]
     # Counted up to each cell's end, and subtracted: cells have some three flips, too few to add up each for itself.
     left, right = (np.diff(np.cumsum(run >= window)[ends - 1], prepend=0) for run in runs)
     return as_shares(left, size), as_shares(right, size)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _FlipsOfCells:
+    """Where the flips of some cells are, one cell after the other: int64 `places` (flips,), `ends` (cells,)."""
+
+    places: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+def _flips_of(flips: FlipsByCell, cells: NDArray[np.int64]) -> _FlipsOfCells:
+    counts = flips.starts[cells + 1] - flips.starts[cells]
+    ends = np.cumsum(counts)
+    return _FlipsOfCells(np.repeat(flips.starts[cells + 1] - ends, counts) + np.arange(counts.sum()), ends)
+
+
+def _sorted_runs(runs: NDArray[np.int32], of_cells: _FlipsOfCells, window: int, dumps: int) -> NDArray[np.int64]:
+    """As in `TopCells`."""
+    cell = np.repeat(np.arange(len(of_cells.ends), dtype=np.int64), np.diff(of_cells.ends, prepend=0))
+    own = runs[of_cells.places]
+    counts = own >= window
+    return np.sort(cell[counts] * (dumps + 1) + own[counts])
+
+
 def _pending(flips: FlipsByCell, window: int, cls: NDArray[np.int32], dump: NDArray[np.int32]) -> NDArray[np.int64]:
     """int64 (n,): how many newest flips at these classes and dumps may still reach the window."""
-    waiting, cells = flips.last_cell[flips.last_right_run < window], cls.astype(np.int64) * flips.dumps + dump
-    behind, before = (np.searchsorted(waiting, cells, side=side) for side in ("right", "left"))
-    return np.asarray(behind - before, np.int64)
+    first = (cls.astype(np.int64) * flips.dumps + dump) * (flips.dumps + 1)
+    return np.searchsorted(flips.newest_runs, first + window) - np.searchsorted(flips.newest_runs, first)

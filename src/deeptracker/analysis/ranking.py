@@ -26,46 +26,76 @@ class TopFilters:
     value: Floats
 
 
-def top_filters(values: Floats, k: int, offsets: NDArray[np.int64]) -> TopFilters:
-    """The k largest of float32 (filters,), fewer where fewer are known; `offsets` (layers,) is each layer's first.
+@dataclass(frozen=True, slots=True, eq=False)
+class Leading:
+    """Filters with the largest values of a measure, largest first, at each of some dumps; every array is (dumps, k).
 
-    >>> found = top_filters(np.array([2, np.nan, 7, 2], np.float32), 2, np.array([0, 3]))
+    `filter` int32 is the number within the network, -1 where fewer are known; `value` float32, NaN there.
+    """
+
+    filter: NDArray[np.int32]
+    value: Floats
+
+    def first(self, k: int) -> Leading:
+        """The first k of each dump."""
+        return Leading(self.filter[:, :k], self.value[:, :k])
+
+
+def leading(values: Floats, k: int) -> Leading:
+    """The k largest of float32 (dumps, filters) at each dump; ValueError for k < 1.
+
+    >>> found = leading(np.array([[2, np.nan, 7, 2], [np.nan, np.nan, np.nan, 1]], np.float32), 2)
+    >>> found.filter.tolist(), found.value.tolist()
+    ([[2, 0], [3, -1]], [[7.0, 2.0], [1.0, nan]])
+    """
+    if k < 1:
+        raise ValueError(f"k must be >= 1. Got {k}.")
+    found = Leading(np.full((len(values), k), -1, np.int32), np.full((len(values), k), np.nan, np.float32))
+    for dump, row in enumerate(values):
+        chosen = _largest(row, k)
+        chosen = chosen[np.argsort(-row[chosen], kind="stable")]
+        found.filter[dump, : len(chosen)] = chosen
+        found.value[dump, : len(chosen)] = row[chosen]
+    return found
+
+
+def top_filters(leading: Leading, offsets: NDArray[np.int64]) -> TopFilters:
+    """Those of one dump, fewer than k where fewer are known; `offsets` (layers,) is each layer's first filter.
+
+    >>> found = top_filters(leading(np.array([[2, np.nan, 7, 2]], np.float32), 2), np.array([0, 3]))
     >>> found.layer.tolist(), found.filter.tolist(), found.value.tolist()
     ([0, 0], [2, 0], [7.0, 2.0])
     """
-    chosen = _largest(values, k)
-    chosen = chosen[np.argsort(-values[chosen], kind="stable")]
+    (filter,), (value,) = leading.filter, leading.value
+    chosen = filter[filter >= 0]
     layer = np.searchsorted(offsets, chosen, side="right") - 1
-    return TopFilters(layer.astype(np.int32), (chosen - offsets[layer]).astype(np.int32), values[chosen])
+    return TopFilters(layer.astype(np.int32), (chosen - offsets[layer]).astype(np.int32), value[: len(chosen)].copy())
 
 
-def top_counts(values: Floats, k: int, offsets: NDArray[np.int64]) -> NDArray[np.int32]:
-    """int32 (dumps, layers): how many of each dump's k largest of float32 (dumps, filters) are in each layer.
+def top_counts(leading: Leading, offsets: NDArray[np.int64]) -> NDArray[np.int32]:
+    """int32 (dumps, layers): how many of each dump's k largest are in each layer.
 
-    >>> top_counts(np.array([[2, 9, 7, 2], [1, 2, 3, np.nan]], np.float32), 2, np.array([0, 1, 3])).tolist()
+    >>> found = leading(np.array([[2, 9, 7, 2], [1, 2, 3, np.nan]], np.float32), 2)
+    >>> top_counts(found, np.array([0, 1, 3])).tolist()
     [[0, 2, 0], [0, 2, 0]]
     """
-    counts = np.zeros((len(values), len(offsets)), np.int32)
-    for dump, row in enumerate(values):
-        layer = np.searchsorted(offsets, _largest(row, k), side="right") - 1
-        counts[dump] = np.bincount(layer, minlength=len(offsets))
-    return counts
+    dumps, layers = len(leading.filter), len(offsets)
+    dump, rank = np.nonzero(leading.filter >= 0)
+    layer = np.searchsorted(offsets, leading.filter[dump, rank], side="right") - 1
+    return np.bincount(dump * layers + layer, minlength=dumps * layers).reshape(dumps, layers).astype(np.int32)
 
 
-def most_moved(values: Floats, k: int) -> NDArray[np.int32]:
-    """int32 (dumps, k): the k largest above 0 of float32 (dumps, filters), ascending by filter, then -1 if fewer.
+def most_moved(leading: Leading) -> NDArray[np.int32]:
+    """int32 (dumps, k): those above 0, ascending by filter, then -1 if fewer.
 
     What has not moved at all is never among those that moved the most.
 
-    >>> most_moved(np.array([[2, 9, 7, 2], [0, 0, 3, np.nan]], np.float32), 2).tolist()
+    >>> most_moved(leading(np.array([[2, 9, 7, 2], [0, 0, 3, np.nan]], np.float32), 2)).tolist()
     [[1, 2], [2, -1]]
     """
-    found = np.full((len(values), k), -1, np.int32)
-    for dump, row in enumerate(values):
-        chosen = _largest(row, k)
-        chosen = chosen[row[chosen] > 0]
-        found[dump, : len(chosen)] = chosen
-    return found
+    none = np.iinfo(np.int32).max
+    ascending = np.sort(np.where(leading.value > 0, leading.filter, none), axis=1)
+    return np.where(ascending == none, -1, ascending)
 
 
 def ranks(values: Floats, filter: int) -> NDArray[np.int32]:
@@ -76,9 +106,7 @@ def ranks(values: Floats, filter: int) -> NDArray[np.int32]:
 
 
 def _largest(values: Floats, k: int) -> NDArray[np.intp]:
-    """The k largest of float32 (filters,), ascending by filter; ValueError for k < 1."""
-    if k < 1:
-        raise ValueError(f"k must be >= 1. Got {k}.")
+    """The k largest of float32 (filters,), ascending by filter."""
     if k >= len(values):
         return np.flatnonzero(~np.isnan(values))
     descending = -values

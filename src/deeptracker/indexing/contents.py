@@ -3,7 +3,8 @@
 1. Of a block every file of its dumps is read once. What is pooled and counted is what `Run` itself makes of the log, by
    the same functions.
 2. Of a wide block the measures and node statistics of its blocks are reduced to levels, an array at a time: columns of
-   16 and of 64 dumps never reach over the end of a block, so a block is all that is held of one.
+   16 and of 64 dumps never reach over the end of a block, so a block is all that is held of one. Predicted classes are
+   those of its blocks.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from deeptracker.analysis.hierarchy import preorder
 from deeptracker.analysis.levels import extremes, means
 from deeptracker.analysis.pooling import needed_measures, pool
 from deeptracker.analysis.quantiles import quantiles, same_histogram
+from deeptracker.analysis.ranking import leading
 from deeptracker.errors import LogFileError
-from deeptracker.schema import FILTER_MEASURES, MEASURES, MISSING, QUANTILES, Network
+from deeptracker.schema import FILTER_DISTANCES, FILTER_MEASURES, MEASURES, MISSING, QUANTILES, Network
 from deeptracker.store.history import class_errors
-from deeptracker.store.index_layout import DETAILS, STORED_LEVELS, extremes_name, mean_name
+from deeptracker.store.index_layout import DETAILS, LEADING, STORED_LEVELS, extremes_name, mean_name, wide_name
 from deeptracker.store.index_writer import IndexWriter, blocks_of, packed
 from deeptracker.store.listing import DumpFiles
 from deeptracker.store.log import LogReader
@@ -41,19 +43,22 @@ def block_rows(log: LogReader, samples: Samples | None, dumps: Sequence[DumpFile
         measures = _filter_rows(log, log.network, dumps)
         found |= measures
         found["node_stats"] = _node_rows(log, log.network, dumps, measures)
+        found |= _leading_rows(measures)
     if samples is not None and len(samples.labels):
         found |= _sample_rows(log, samples, dumps)
     return found
 
 
-def wide_rows(writer: IndexWriter, number: int) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    """Name and rows of each array of levels, from the blocks as they are written.
+def wide_rows(writer: IndexWriter, number: int) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Name and rows of each array that has a shard a wide block, from the blocks as they are written.
 
-    Means float32 (rows, *shape), extremes float32 (rows, 2, *shape). FileNotFoundError, LogFileError or
-    DamagedShardError where a block cannot be read.
+    Means float32 (rows, *shape), extremes float32 (rows, 2, *shape), predicted classes int (dumps, samples).
+    FileNotFoundError, LogFileError or DamagedShardError where a block cannot be read.
     """
     for name in writer.arrays:
-        if mean_name(name, STORED_LEVELS[0]) not in writer.level_arrays:
+        if wide_name(name) in writer.wide_arrays:
+            yield wide_name(name), np.concatenate([writer.read(name, block) for block in blocks_of(number)])
+        if mean_name(name, STORED_LEVELS[0]) not in writer.wide_arrays:
             continue
         parts: dict[str, list[npt.NDArray[np.float32]]] = {}
         for block in blocks_of(number):
@@ -86,6 +91,15 @@ def _node_rows(log: LogReader, network: Network, dumps: Sequence[DumpFiles], fil
         values = quantiles(of_family, groups, [QUANTILES[name] for name in family])
         stats += [values[:, :, place] for place in range(len(family))]
     return np.stack(stats, axis=1)
+
+
+def _leading_rows(filters: Rows) -> Rows:
+    """int32 and float32 (dumps, FILTER_DISTANCES, LEADING)"""
+    each = [leading(derived(name, filters[source_of(name)]), LEADING) for name in FILTER_DISTANCES]
+    return {
+        "leading_filter": np.stack([found.filter for found in each], axis=1),
+        "leading_value": np.stack([found.value for found in each], axis=1),
+    }
 
 
 def _pooled(measure: str, network: Network, groups: list[tuple[int, ...]], filters: Rows) -> npt.NDArray[np.float32]:

@@ -114,7 +114,7 @@ class CorrelationAnswers(ClassAnswers, FilterAnswers):
         """Anomaly filters at the dumps of all columns: dump and filter of the network, int (n,) each."""
         dumps = np.unique(columns.dumps)
         if movers.above is None:
-            answer = self._over_time(("most moved", movers.top), [movers.measure], lambda x: most_moved(x, movers.top))
+            answer = self._leading_over_time("most moved", movers.measure, movers.top, most_moved)
             chosen = answer[dumps]
             place, rank = np.nonzero(chosen >= 0)
             return dumps[place], chosen[place, rank]

@@ -34,12 +34,21 @@ from deeptracker.analysis.quantiles import (
     same_histogram,
     within_extremes,
 )
-from deeptracker.analysis.ranking import TopFilters, ranks, top_counts, top_filters
+from deeptracker.analysis.ranking import Leading, TopFilters, leading, ranks, top_counts, top_filters
 from deeptracker.errors import LogFileError, UnknownNameError
 from deeptracker.run.opened import Floats, OpenedRun
-from deeptracker.schema import FILTER_MEASURES, MEASURES, NODE_MEASURES, QUANTILES, Kernels, Layer, check_measure
+from deeptracker.schema import (
+    FILTER_DISTANCES,
+    FILTER_MEASURES,
+    MEASURES,
+    NODE_MEASURES,
+    QUANTILES,
+    Kernels,
+    Layer,
+    check_measure,
+)
 from deeptracker.store.filter_history import FilterHistory
-from deeptracker.store.index_layout import BLOCK
+from deeptracker.store.index_layout import BLOCK, LEADING
 from deeptracker.store.index_reader import Wanted
 from deeptracker.store.rows import DumpRows
 
@@ -152,14 +161,18 @@ class FilterAnswers(OpenedRun):
     def top_filters(self, iteration: int, k: int, measure: str = "change") -> TopFilters:
         """The Iter-Filter index: the k filters with the largest value at a dump, over all layers; NaN never counts."""
         check_measure(measure, FILTER_MEASURES)
-        offsets = self._offsets()
-        values = self._filters.at(self._log.dump_at(iteration), source_of(measure))
-        return top_filters(derived(measure, values), k, offsets)
+        offsets, k = self._offsets(), min(k, max(1, self.network().filters))
+        dump = self._log.dump_at(iteration)
+        place = int(np.searchsorted(self.iterations, iteration))
+        found = self._leading_in_index(measure, k, place, place + 1)
+        if found is None:
+            found = leading(derived(measure, self._filters.at(dump, source_of(measure)))[None], k)
+        return top_filters(found, offsets)
 
     def top_counts(self, k: int, measure: str = "change") -> npt.NDArray[np.int32]:
         """int32 (layers, dumps): how many of the k filters that `top_filters` gives at each dump are in each layer."""
         offsets = self._offsets()
-        return self._over_time(("top counts", k), [measure], lambda values: top_counts(values, k, offsets)).T.copy()
+        return self._leading_over_time("top counts", measure, k, lambda found: top_counts(found, offsets)).T.copy()
 
     def kernels(self, iteration: int) -> Kernels | None:
         """The weights of the first convolution at a dump; None where they were not recorded."""
@@ -204,6 +217,44 @@ class FilterAnswers(OpenedRun):
             return np.concatenate(parts) if parts else answer(*self._no_dumps(measures))
 
         return self._answers.get((*key, *measures), make)
+
+    def _leading_over_time(
+        self, key: str, measure: str, k: int, answer: Callable[[Leading], npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """(dumps, ...), not to be written to: the answer to the k largest values of each dump."""
+        filters = self.network().filters
+        check_measure(measure, FILTER_MEASURES)
+        k = min(k, max(1, filters))
+
+        def make(first: int) -> npt.NDArray[Any]:
+            parts = [answer(found) for found in self._leading(measure, k, first, len(self._log.dumps))]
+            return np.concatenate(parts) if parts else answer(leading(np.zeros((0, filters), np.float32), k))
+
+        return self._answers.get((key, k, measure), make)
+
+    def _leading(self, measure: str, k: int, first: int, end: int) -> Iterator[Leading]:
+        """The k largest at dumps, in pieces: as the index has them, or of all filters of a block."""
+        for start, stop, block in self._index.stretches(first, end):
+            found = None if block is None else self._leading_in_index(measure, k, start, stop)
+            if found is not None:
+                yield found
+                continue
+            for _, (rows,) in self._blocks_of([measure], start, stop):
+                yield leading(rows, k)
+
+    def _leading_in_index(self, measure: str, k: int, first: int, end: int) -> Leading | None:
+        """The k largest at dumps of one block; None where the index does not have them."""
+        if measure not in FILTER_DISTANCES or not 1 <= k <= LEADING:
+            return None
+        ((_, _, block),) = self._index.stretches(first, end)
+        if block is None:
+            return None
+        columns = slice(LEADING * FILTER_DISTANCES.index(measure), LEADING * (FILTER_DISTANCES.index(measure) + 1))
+        filters, values = (self._index.read(name, block, columns) for name in ("leading_filter", "leading_value"))
+        if filters is None or values is None:
+            return None
+        own = slice(first - block * BLOCK, end - block * BLOCK)
+        return Leading(filters[own], values[own]).first(k)
 
     def _blocks_of(self, measures: Sequence[str], first: int, end: int) -> Iterator[tuple[int, list[Floats]]]:
         """Measures of all filters, a block of dumps at a time: the first dump, and float32 (dumps, filters) of each."""

@@ -146,10 +146,17 @@ class LevelAnswers(ClassAnswers, FilterAnswers):
         source = source_of(measure)
         return lambda first, end: self._filters.rows_of(layer, source, first, end)
 
+    def _part(self, layer: Layer, measure: str, first: int, end: int) -> Floats:
+        """float32 (end - first, filters), kept until the run grows: who looks at a part comes back to it."""
+        rows = self._filter_rows(layer, measure)
+        if (first, end) == (0, len(self._log.dumps)) or self._filters.holds(layer, source_of(measure)):
+            return rows(first, end)
+        return self._kept(("part", _of_layer(layer, measure), first, end), lambda: rows(first, end))
+
     def _envelope(self, layer: Layer, measure: str, asked: LevelColumns) -> Envelope:
         sizes = np.ones((1, 1), np.float32)
         if asked.level == 1:
-            values = derived(measure, self._filter_rows(layer, measure)(asked.first, asked.end)).T
+            values = derived(measure, self._part(layer, measure, asked.first, asked.end)).T
             return Envelope(asked.level, asked.first, values, values, values, sizes)
         low, high = self._extremes_of(layer, measure, asked)
         if self._is_all(asked):

@@ -54,7 +54,7 @@ class PredictionHistory:
         self._index = index
         count, narrow = len(samples.labels), samples.classes <= np.iinfo(np.int16).max
         dtype = np.int16 if narrow else np.int32
-        self._predicted = SampleRows("predicted", count, dtype, index, self._predicted_in_log)
+        self._predicted = SampleRows("predicted", count, dtype, index, self._predicted_in_log, has_wide=True)
         self._details = {name: self._detail_rows(name) for name in DETAILS}
         self._bits = CorrectBits(samples.labels, self._predicted, index)
         self._error = np.zeros((0, samples.classes), np.float32)

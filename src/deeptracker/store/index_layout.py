@@ -6,10 +6,12 @@
    Predicted classes are compressed, sample by sample, as a sample keeps its class for long.
 3. Of 1,024 dumps that are complete, a wide block, there are levels of detail as well: for measures and node statistics
    the smallest and largest value of every 16 and of every 64 dumps in one array, and their mean in another, as of
-   filters the mean is hardly asked for. A long run is read in few, short pieces so.
-4. All arrays of an index lie in one group, `index/NAME/`. The name says of what run, network, samples and branches it
+   filters the mean is hardly asked for; and predicted classes once more, in chunks as long. A long run is read in few,
+   short pieces so.
+4. Which filters moved the most at a dump is there for every distance, so that nobody looks at all filters for it.
+5. All arrays of an index lie in one group, `index/NAME/`. The name says of what run, network, samples and branches it
    is, so that what was indexed before training was resumed elsewhere is not overwritten.
-5. `index/zarr.json` names that group, and tells which dumps are in it. Replacing it publishes a block.
+6. `index/zarr.json` names that group, and tells which dumps are in it. Replacing it publishes a block.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from deeptracker.documents import FORMAT_VERSION
-from deeptracker.schema import MEASURES, NODE_MEASURES, Network, Node
+from deeptracker.schema import FILTER_DISTANCES, MEASURES, NODE_MEASURES, Network, Node
 from deeptracker.store.listing import DumpFiles
 from deeptracker.store.samples import Samples
 
@@ -40,12 +42,16 @@ STORED_LEVELS = (16, 64)
 EXTREMES = ("min", "max")
 """The places along the dimension `extreme` of such an array."""
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 """Another number is another layout: such an index is passed over, and built anew beside it."""
 
 ROOT = "index/zarr.json"
 FILTER_COLUMNS = 64
 SAMPLE_COLUMNS = 256
+WIDE_SAMPLE_COLUMNS = 64
+LEADING = 128
+"""So many of the filters that moved the most are there of each dump and distance."""
+
 DETAILS = ("probability", "loss")
 SAMPLE_ARRAYS = ("predicted", *DETAILS, "correct")
 
@@ -56,7 +62,7 @@ ZarrJson = dict[str, Any]
 class IndexArray:
     """One array: `shape` without its rows, of which there is one for `dumps_per_row` dumps.
 
-    A shard has `dumps_per_shard` dumps: BLOCK, or WIDE in an array of levels. Where it `has_extremes` there is a
+    A shard has `dumps_per_shard` dumps: BLOCK or WIDE. Where it `has_extremes` there is a
     dimension for EXTREMES before those of the shape. `width` columns (places in the flattened shape) make an inner
     chunk, kept column by column and compressed where `is_compressed`. Raises ValueError unless chunks are whole in all
     dimensions but the first.
@@ -93,8 +99,8 @@ class IndexArray:
         return self.chunks == 1 and not self.is_compressed
 
     @property
-    def is_of_levels(self) -> bool:
-        """Does a row stand for several dumps of a wide block?"""
+    def is_wide(self) -> bool:
+        """Is a shard a wide block?"""
         return self.dumps_per_shard == WIDE
 
     @property
@@ -148,7 +154,7 @@ class IndexArray:
         }
 
     def _row_dimensions(self) -> tuple[str, ...]:
-        row = f"dump_{self.dumps_per_row}" if self.is_of_levels else "dump" if self.dumps_per_row == 1 else "block"
+        row = f"dump_{self.dumps_per_row}" if self.is_wide else "dump" if self.dumps_per_row == 1 else "block"
         return (row, "extreme") if self.has_extremes else (row,)
 
 
@@ -162,13 +168,27 @@ def index_arrays(network: Network | None, samples: Samples | None) -> dict[str, 
             *(IndexArray(name, "float32", ("filter",), (network.filters,), FILTER_COLUMNS) for name in MEASURES),
             IndexArray("node_stats", "float32", ("node_measure", "node"), shape, nodes),
         ]
-        found += detailed
+        distances, numbers = ("distance", "rank"), (len(FILTER_DISTANCES), LEADING)
+        found += [
+            *detailed,
+            IndexArray("leading_filter", "int32", distances, numbers, LEADING),
+            IndexArray("leading_value", "float32", distances, numbers, LEADING),
+        ]
         found += [one for array in detailed for level in STORED_LEVELS for one in arrays_of_level(array, level)]
     if samples is not None and len(samples.labels):
         count, narrow = len(samples.labels), samples.classes <= np.iinfo(np.int16).max
         predicted = "int16" if narrow else "int32"
         found += [
             IndexArray("predicted", predicted, ("sample",), (count,), SAMPLE_COLUMNS, is_compressed=True),
+            IndexArray(
+                wide_name("predicted"),
+                predicted,
+                ("sample",),
+                (count,),
+                WIDE_SAMPLE_COLUMNS,
+                dumps_per_shard=WIDE,
+                is_compressed=True,
+            ),
             *(IndexArray(name, "float16", ("sample",), (count,), SAMPLE_COLUMNS) for name in DETAILS),
             IndexArray("correct", "uint64", ("sample",), (count,), count, dumps_per_row=BLOCK),
             IndexArray("class_error", "float32", ("class",), (samples.classes,), samples.classes),
@@ -182,6 +202,15 @@ def arrays_of_level(array: IndexArray, level: int) -> tuple[IndexArray, IndexArr
     """The arrays that have the means and the extremes of so many dumps of an array."""
     mean = replace(array, name=mean_name(array.name, level), dumps_per_row=level, dumps_per_shard=WIDE)
     return mean, replace(mean, name=extremes_name(array.name, level), has_extremes=True)
+
+
+def wide_name(name: str) -> str:
+    """What the array is called that has every dump of an array once more, in wide blocks.
+
+    >>> wide_name("predicted")
+    'predicted_1'
+    """
+    return f"{name}_1"
 
 
 def mean_name(name: str, level: int) -> str:
@@ -207,7 +236,7 @@ class Published:
     """What `index/zarr.json` says: the current group, the identity of each dump in it, and which blocks are there.
 
     A block that is not among `blocks` holds a dump that could not be read when it was built; the log is asked for it.
-    Of the wide blocks in `wide` there are levels of detail; those of others are made from blocks or log.
+    What wide blocks have is there of those in `wide`; of others it is made from blocks or log.
     """
 
     group: str
@@ -216,8 +245,8 @@ class Published:
     wide: frozenset[int] = frozenset()
 
     def dumps_of(self, array: IndexArray) -> int:
-        """How many dumps an array has: of levels, those up to the last wide block."""
-        return max((WIDE * (number + 1) for number in self.wide), default=0) if array.is_of_levels else len(self.dumps)
+        """How many dumps an array has: of wide blocks, those up to the last."""
+        return max((WIDE * (number + 1) for number in self.wide), default=0) if array.is_wide else len(self.dumps)
 
     def to_json(self, below: Mapping[str, ZarrJson], about: ZarrJson) -> bytes:
         """The bytes of `index/zarr.json`: the root group with consolidated metadata of all that is below it.

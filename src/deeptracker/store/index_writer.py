@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.errors import LogFileError
-from deeptracker.schema import NODE_MEASURES, Network
+from deeptracker.schema import FILTER_DISTANCES, NODE_MEASURES, Network
 from deeptracker.store.blobs import Blobs, read_or_none
 from deeptracker.store.index_layout import (
     BLOCK,
@@ -57,15 +57,15 @@ LEFT_OVER_SECONDS = 3600.0
 class IndexWriter:
     """The index of a run as a builder sees it: which dumps belong into it, which group, what is there already.
 
-    `arrays` have a shard a block, `level_arrays` a shard a wide block.
+    `arrays` have a shard a block, `wide_arrays` a shard a wide block.
     """
 
     def __init__(self, blobs: Blobs, log: LogReader, samples: Samples | None, dumps: int) -> None:
         self._blobs = blobs
         self._network = log.network
         every = index_arrays(log.network, samples)
-        self.arrays: Arrays = {name: array for name, array in every.items() if not array.is_of_levels}
-        self.level_arrays: Arrays = {name: array for name, array in every.items() if array.is_of_levels}
+        self.arrays: Arrays = {name: array for name, array in every.items() if not array.is_wide}
+        self.wide_arrays: Arrays = {name: array for name, array in every.items() if array.is_wide}
         self.dumps = tuple(dump_identity(dump) for dump in log.dumps[:dumps])
         content = content_name(log.info.created, log.network_crc32, samples)
         group = group_name(content, [branch.start for branch in log.info.branches])
@@ -91,7 +91,7 @@ class IndexWriter:
     @property
     def wide(self) -> range:
         """Numbers of all wide blocks that belong into it."""
-        return range(len(self.dumps) // WIDE if self.level_arrays else 0)
+        return range(len(self.dumps) // WIDE if self.wide_arrays else 0)
 
     def missing(self, *, check_published: bool = True) -> list[int]:
         """The blocks that are not published, or, where each shard of the others is to be read, not whole."""
@@ -105,7 +105,7 @@ class IndexWriter:
         whole = {
             number
             for number in self.wide
-            if number in published and (not check_published or self._is_whole(self.level_arrays, number))
+            if number in published and (not check_published or self._is_whole(self.wide_arrays, number))
         }
         return [number for number in self.wide if number not in whole]
 
@@ -114,11 +114,11 @@ class IndexWriter:
         return sum(self._put_shard(array, block, rows[name]) for name, array in self.arrays.items())
 
     def write_wide(self, number: int, rows: Iterable[tuple[str, Rows]]) -> int:
-        """Write the shards of a wide block: each of `level_arrays` by its name, (rows, *shape); the bytes.
+        """Write the shards of a wide block: each of `wide_arrays` by its name, (rows, *shape); the bytes.
 
         Of extremes (rows, 2, *shape).
         """
-        return sum(self._put_shard(self.level_arrays[name], number, values) for name, values in rows)
+        return sum(self._put_shard(self.wide_arrays[name], number, values) for name, values in rows)
 
     def read(self, name: str, block: int) -> Rows:
         """(rows, *shape): one of `arrays` at a block that is written; an error of NOT_WHOLE where it cannot be read."""
@@ -159,7 +159,7 @@ class IndexWriter:
         # Where another builder knew more of the run, that stays.
         dumps = ours.dumps if ours is not None and len(ours.dumps) > known else self.dumps[:known]
         published = Published(self.group, dumps, whole, all_wide)
-        arrays = {**self.arrays, **(self.level_arrays if all_wide else {})}
+        arrays = {**self.arrays, **(self.wide_arrays if all_wide else {})}
         below = {
             name: array.zarr_json(published.dumps_of(array), _attributes(array, self._network, labels))
             for name, array in arrays.items()
@@ -238,6 +238,8 @@ def _attributes(array: IndexArray, network: Network | None, labels: ZarrJson) ->
     found: ZarrJson = {"extremes": list(EXTREMES)} if array.has_extremes else {}
     if array.dimensions == ("node_measure", "node"):
         return found | {"node_measures": list(NODE_MEASURES), "nodes": labels["nodes"]}
+    if array.dimensions == ("distance", "rank"):
+        return found | {"distances": list(FILTER_DISTANCES)}
     if array.dimensions == ("filter",) and network is not None:
         layers = network.layers
         return found | {"layers": [layer.name for layer in layers], "offsets": [layer.offset for layer in layers]}

@@ -2,7 +2,8 @@
 
 1. There is room for a row a dump. Memory that was never written to is not taken by the system, so rows that lie in the
    index cost nothing until all samples are asked for.
-2. Some samples (a class) are read from the index block by block, and not kept.
+2. Some samples (a class) are read from the index block by block, and not kept; of a long record in wide blocks, where
+   there are such.
 3. A block that cannot be read is asked of the log, and held from then on.
 """
 
@@ -14,8 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deeptracker.store.index_layout import BLOCK
+from deeptracker.store.index_layout import BLOCK, WIDE, wide_name
 from deeptracker.store.index_reader import IndexReader
+
+LEAST_WIDE = WIDE // 4
+"""Of fewer dumps the blocks are read: a chunk of a wide block is as long as 16 of theirs, and a quarter as wide."""
 
 Array = npt.NDArray[Any]
 
@@ -24,6 +28,7 @@ class SampleRows:
     """One array of the index, (dumps, samples), and what follows it in the log.
 
     `from_log(first, end)` gives the row of each of these dumps, (samples,), or the one value that all samples have.
+    Where it `has_wide` the index has it in wide blocks as well.
     """
 
     def __init__(
@@ -33,10 +38,13 @@ class SampleRows:
         dtype: npt.DTypeLike,
         index: IndexReader,
         from_log: Callable[[int, int], Iterator[Array | float]],
+        *,
+        has_wide: bool = False,
     ) -> None:
         self._name = name
         self._index = index
         self._from_log = from_log
+        self._has_wide = has_wide
         self._room: Array = np.zeros((0, samples), dtype)
         self._is_held = np.zeros(0, bool)
         self.dumps = 0
@@ -97,7 +105,7 @@ class SampleRows:
 
     def _pieces(self, samples: slice, start: int, stop: int) -> Iterator[Array]:
         """Some samples at some dumps, (dumps, samples), in pieces."""
-        for first, end, read in self._from_index(start, stop, samples):
+        for first, end, read in self._from_wide_or_index(start, stop, samples):
             if read is None:
                 self._hold(first, end)
             yield self._room[first:end, samples] if read is None else read
@@ -109,6 +117,22 @@ class SampleRows:
             else:
                 self._room[first:end] = read
                 self._is_held[first:end] = True
+
+    def _from_wide_or_index(self, start: int, stop: int, samples: slice) -> Iterator[tuple[int, int, Array | None]]:
+        """As `_from_index`, wide blocks first."""
+        if not self._has_wide or stop - start < LEAST_WIDE:
+            yield from self._from_index(start, stop, samples)
+            return
+        pieces = self._index.stretches(start, stop, WIDE)
+        read = self._index.fetch(
+            [(wide_name(self._name), number, samples) for _, _, number in pieces if number is not None]
+        )
+        for first, end, number in pieces:
+            rows = None if number is None else next(read)
+            if rows is None or number is None:
+                yield from self._from_index(first, end, samples)
+            else:
+                yield first, end, rows[first - number * WIDE :][: end - first]
 
     def _from_index(self, start: int, stop: int, samples: slice | None) -> Iterator[tuple[int, int, Array | None]]:
         """The dumps in pieces: first, end, and what the index has of them, (end - first, samples).
