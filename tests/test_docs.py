@@ -50,6 +50,28 @@ def test_the_notebook_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytes
     exec(code, {})
 
 
+def test_the_lines_for_flights_record_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 3))
+    images, labels = torch.rand(24, 1, 8, 8), torch.arange(24) % 3
+    images[7] = torch.nan
+    batches = [(images[i : i + 8], labels[i : i + 8], torch.arange(i, i + 8)) for i in (8, 16, 0)]
+    names = {
+        "deeptracker": deeptracker,
+        "model": model,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "criterion": nn.CrossEntropyLoss(),
+        "val_loader": [(torch.rand(6, 1, 8, 8), torch.arange(6) % 3)],
+        "train_loader": batches,
+    }
+    exec(blocks(ROOT / "docs" / "flights.md", "python")[0], names)
+    run = deeptracker.open_run("runs/resnet50")
+    (flight,) = run.flights()
+    assert (flight.first, flight.last) == (1, 3)
+    assert run.flight_batch(flight.dump, 3).tolist() == list(range(8))  # the image that is to blame is among them
+    assert len(list((tmp_path / "runs" / "resnet50" / "weights").iterdir())) == 1
+
+
 def digits() -> dict[str, Any]:
     """What the ways in of the README name, of a tiny training."""
     images, labels = np.random.default_rng(0).normal(size=(24, 8, 8, 1)).astype(np.float32), np.arange(24) % 3

@@ -100,7 +100,7 @@ def work(rank: int, job: dict[str, Any]) -> None:
         resume = begun if job.get("checkpoint") else None
         recorder = Recorder(
             job["run"], model, optimizer, validation=validation, every=job.get("every", EVERY), resume=resume,
-            strict=True,
+            strict=True, flight=job.get("flight", 0),
         )  # fmt: skip
     traced, losses = [], []
     for i in range(begun, job["until"]):
@@ -114,7 +114,8 @@ def work(rank: int, job: dict[str, Any]) -> None:
         if job.get("trace"):
             traced.append({"before": before, "gradients": gradients, "after": _whole(net)})
         if recorder is not None:
-            recorder.log(loss=loss)
+            recorder.batch(range(rank, 12, RANKS))
+            recorder.log(loss=torch.nan if job.get("flight") == i + 1 else loss)
         losses.append(loss.detach())
         if job.get("save_at") == i + 1:
             own = optimizer.state_dict() if momentum else {**optimizer.state_dict(), "state": {}}

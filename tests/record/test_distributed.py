@@ -145,6 +145,24 @@ def resumed(processes: Processes, kind: str, folder: Path) -> str:
     return "no: " + "; ".join(wrong) if wrong else "yes"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_process_flies_and_of_weights_that_are_spread_none(
+    kind: str, processes: Processes, tmp_path: Path
+) -> None:
+    processes.done(tmp_path / "out", kind=kind, run=tmp_path / "run", until=8, flight=5)
+    run = open_run(tmp_path / "run")
+    assert run.warnings == []
+    assert run.iterations.tolist() == [0, 2, 4, 6, 8]
+    if kind == "fsdp":
+        assert run.flights() == ()
+        return
+    (flight,) = run.flights()
+    assert (flight.dump, flight.first, flight.last) == (6, 2, 6)
+    assert run.flight_batch(6, 3).tolist() == [0, 4, 8]
+    at_dump, in_flight = run.filter_stats("head", "grad_l2")[:, 3], run.flight_filters(6, "head", "grad_l2")[:, -1]
+    np.testing.assert_allclose(in_flight, at_dump, rtol=1e-6)
+
+
 def kill(processes: Processes, folder: Path, rank: int, moments: random.Random) -> LogReader | None:
     """What is left of a training of which one process was killed at some moment."""
     run = folder / "run"

@@ -38,13 +38,14 @@ def train(run, resume):
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     x, y = torch.randn(12, 1, 8, 8), torch.arange(12) % 3
-    with Recorder(run, model, optimizer, validation=(x, y), every=1, resume=resume) as recorder:
+    options = {"validation": (x, y), "every": 1, "flight": 3, "snapshots": 1 << 20}
+    with Recorder(run, model, optimizer, resume=resume, **options) as recorder:
         while resume is None or recorder.iteration < resume + 3:
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
-            recorder.log(loss=loss)
+            recorder.log(loss=float("nan") if recorder.iteration % 2 else loss)  # so there are flights
 
 # The first step of an optimizer imports half of torch: here once, and not in every child.
 warm = nn.Linear(2, 2)
@@ -117,7 +118,7 @@ def read_everything(reader: LogReader) -> int:
 def test_a_run_killed_at_any_moment_is_readable_and_can_be_continued(tmp_path: Path) -> None:
     moments = random.Random(7)
     trainings = Trainings()
-    shown = []
+    shown, flights = [], 0
     try:
         for kill in range(KILLS):
             run = tmp_path / f"run{kill}"
@@ -142,8 +143,10 @@ def test_a_run_killed_at_any_moment_is_readable_and_can_be_continued(tmp_path: P
             with ServedRuns(str(run)).open("") as served:
                 assert served.error_rates().shape == (3, len(continued.dumps))
             assert continued.info.state == "finished"
+            flights += len(continued.flights)
             assert [dump.iteration for dump in continued.dumps] == list(range(resume + 4))
             assert set(continued.problems) <= set(reader.problems)
     finally:
         trainings.close()
     assert sum(count > 3 for count in shown) > KILLS / 4
+    assert flights > KILLS

@@ -235,7 +235,7 @@ def compilations(run: Path | None, *, in_place: bool, whole_step: bool) -> dict[
         compiled = torch.compile(model, backend="eager")  # type: ignore[assignment]
     step = torch.compile(optimizer.step, backend="eager") if whole_step else optimizer.step
     images, labels = (part[:7] for part in batch(5000))
-    recorder = Recorder(run, compiled, optimizer, validation=(images, labels), strict=True) if run else None
+    recorder = Recorder(run, compiled, optimizer, validation=(images, labels), strict=True, flight=3) if run else None
     for i in range(4):
         optimizer.zero_grad()
         trainings.loss_of(compiled, i).backward()

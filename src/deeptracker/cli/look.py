@@ -36,9 +36,9 @@ def info(run: RunPlace, as_json: AsJson = False) -> None:
     """Say what a run holds, how it ended, and what takes its space.
 
     Space is told by kind: the four files of every dump, `flights` (the iterations before dumps that showed trouble),
-    `scalars`, `samples` (pictures and labels), `documents` (run.json and network.json), the `index` (it may be
-    deleted), files of `abandoned` branches, `temporary` files of a recorder that writes now or was killed, and
-    `foreign` files. `deeptracker thin` makes a run smaller.
+    `weights` kept with them, `scalars`, `samples` (pictures and labels), `documents` (run.json and network.json), the
+    `index` (it may be deleted), files of `abandoned` branches, `temporary` files of a recorder that writes now or was
+    killed, and `foreign` files. `deeptracker thin` makes a run smaller.
 
     - `deeptracker info runs/resnet50`
     - `deeptracker info s3://bucket/runs/resnet50 --json`

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -72,6 +73,10 @@ class Evaluations:
         """Those that the data set has itself, as torchvision's do in `classes`."""
         names = getattr(getattr(self._batches, "dataset", None), "classes", None)
         return [str(name) for name in names] if isinstance(names, (list, tuple)) else None
+
+    def labels(self) -> npt.NDArray[np.int32] | None:
+        """True labels of the run's samples in class order, int32 (samples,); None until they are known."""
+        return None if self._samples is None else self._samples.labels
 
     def continue_with(self, samples: Samples | None) -> None:
         """Take over the samples of a run that is continued; ValueError if the validation data has others."""

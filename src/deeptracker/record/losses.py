@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from deeptracker.record.trouble import warn_user
@@ -38,6 +38,7 @@ class Losses:
     def note(self, text: str) -> None:
         """Tell something more about the record in this sentence."""
         self._notes.append(text)
+        self.are_told = False
 
     @contextmanager
     def guard(self, what: str, iteration: int) -> Iterator[None]:
@@ -89,8 +90,14 @@ class Losses:
             f"Training goes on. Further losses of this kind are told in {RUN_FILE} only."
         )
 
-    def tell_all(self) -> None:
-        """Warn of everything lost: at the end of a recording whose `run.json` could not be written."""
+    def tell_at_end(self, failures: Sequence[Failure], *, training_failed: bool) -> None:
+        """Tell the last losses, unless training failed; warn of everything lost where `run.json` cannot tell it."""
+        for failure in () if training_failed else failures:
+            self.tell(failure)
+        if any(failure.what == RUN_FILE for failure in failures):
+            self._tell_all()
+
+    def _tell_all(self) -> None:
         warn_user(
             f"DeepTracker could not write {RUN_FILE} at the end, so the run stays marked as running. "
             f"What was lost: {'; '.join(self.texts) or 'nothing else'}."

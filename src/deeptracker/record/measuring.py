@@ -59,6 +59,11 @@ class Measuring:
             self._measurer = Measurer(self._layers)
             self._convolution = FirstConvolution.of(self._layers)
 
+    @property
+    def layers(self) -> tuple[WeightedLayer, ...]:
+        """Those that are measured, in the order of the network."""
+        return self._layers
+
     def changed_layers(self) -> tuple[WeightedLayer, ...] | None:
         """The model's layers, if they are others than those that are measured. Exchanged parameters are followed."""
         found = weighted_layers(self._model)
@@ -95,6 +100,10 @@ class Measuring:
     def after_step(self) -> Measured | None:
         """Measure the weights: the whole dump where this process writes it."""
         return None if self._measurer is None else self._measurer.after_step()
+
+    def weights(self) -> Measured | None:
+        """Measure the weights where no step is under way; None where several processes would have to."""
+        return self._measurer.weights() if isinstance(self._measurer, Measurer) else None
 
     def kernels(self) -> Kernels | None:
         """The first convolution's, if there is one, and it is recorded."""

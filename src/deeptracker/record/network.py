@@ -57,6 +57,12 @@ class WeightedLayer:
         grouped = tensor.reshape(self.groups, inputs // self.groups, outputs, math.prod(kernel))
         return grouped.transpose(1, 2).reshape(self.layer.filters, self.layer.fan_in)
 
+    def rows_as_stored(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The same, a filter's values in the order in which they lie: `channels_last` needs no copy either."""
+        if not self.groups and tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
+            tensor = tensor.permute(0, 2, 3, 1)
+        return self.rows(tensor)
+
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The model inside data-parallel wrappers and `torch.compile`."""

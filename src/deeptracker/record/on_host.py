@@ -70,12 +70,12 @@ class HostMeasurer:
 
     def remember(self) -> None:
         """Take the weights as those of the dump before."""
-        self._previous = _copied(self._rows(), self._previous)
+        self._previous = copied(self._rows(), self._previous)
         self._has_previous = True
 
     def before_step(self) -> None:
         """Copy the weights."""
-        self._before = _copied(self._rows(), self._before)
+        self._before = copied(self._rows(), self._before)
         self._has_before = True
 
     def forget_step(self) -> None:
@@ -94,7 +94,7 @@ class HostMeasurer:
         def measure(task: Task, counts: one_pass.Counts) -> None:
             if task.layer in rows:
                 block = as_float(rows[task.layer][task.part])
-                values = _array(block if scale is None else block / scale.to(block.device))
+                values = as_array(block if scale is None else block / scale.to(block.device))
                 first, table = task.part.start, self._tables[task.layer]
                 one_pass.gradients(values, one_pass.bits_of(values), first, table, counts)
 
@@ -111,8 +111,8 @@ class HostMeasurer:
 
         def measure(task: Task, counts: one_pass.Counts) -> None:
             own, previous = rows[task.layer][task.part], self._previous[task.layer][task.part]
-            values, values_previous = _array(as_float(own)), _array(as_float(previous))
-            values_before = _array(as_float(before[task.layer][task.part] if len(before[task.layer]) else own[:0]))
+            values, values_previous = as_array(as_float(own)), as_array(as_float(previous))
+            values_before = as_array(as_float(before[task.layer][task.part] if len(before[task.layer]) else own[:0]))
             one_pass.weights(
                 values,
                 one_pass.bits_of(values),
@@ -144,13 +144,18 @@ class HostMeasurer:
                     apart.append((task.layer, counts))
                 measure(task, counts)
 
-        if len(self._tasks) == 1:
-            work(self._tasks[0])
-        else:
-            with ThreadPoolExecutor(len(self._tasks)) as pool:
-                list(pool.map(work, self._tasks))
+        in_threads(self._tasks, work)
         for layer, counts in apart:
             self._counts[layer, what] += counts
+
+
+def in_threads(tasks: Sequence[list[Task]], work: Callable[[list[Task]], None]) -> None:
+    """Do the tasks of each thread in one of its own, and wait for all; an error in one is raised."""
+    if len(tasks) == 1:
+        work(tasks[0])
+    else:
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            list(pool.map(work, tasks))
 
 
 def dealt(sizes: Sequence[tuple[int, int]], threads: int) -> list[list[Task]]:
@@ -175,7 +180,8 @@ def dealt(sizes: Sequence[tuple[int, int]], threads: int) -> list[list[Task]]:
     return [of_thread for of_thread in tasks if of_thread]
 
 
-def _copied(rows: Sequence[torch.Tensor], kept: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+def copied(rows: Sequence[torch.Tensor], kept: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Copies of the rows of each layer, in the memory of those that are kept where they fit."""
     if [(x.shape, x.dtype) for x in kept] != [(x.shape, x.dtype) for x in rows]:
         kept = [torch.empty(x.shape, dtype=x.dtype) for x in rows]
     for copy, of_layer in zip(kept, rows, strict=True):
@@ -183,6 +189,7 @@ def _copied(rows: Sequence[torch.Tensor], kept: Sequence[torch.Tensor]) -> list[
     return list(kept)
 
 
-def _array(block: torch.Tensor) -> npt.NDArray[Any]:
+def as_array(block: torch.Tensor) -> npt.NDArray[Any]:
+    """What numba takes."""
     array: npt.NDArray[Any] = block.contiguous().numpy()
     return array

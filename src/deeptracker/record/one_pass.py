@@ -9,6 +9,7 @@
 4. Extremes of float32 are found in their bits, whose order as integers is that of the values once those of negative
    ones are turned: NaN, which has no order, need not be thought of, and vectors are filled.
 5. A filter with a value that is not finite is met by its sum of squares, and measured again, slowly and literally.
+6. For flights, which measure every step, `step_gradients` and `step_weights` take the few sums that those need.
 
 Definitions: docs/format.md.
 """
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from deeptracker.schema import HISTOGRAM_DROPPED_BITS, MEASURES
+from deeptracker.schema import FLIGHT_MEASURES, HISTOGRAM_DROPPED_BITS, MEASURES
 
 Rows = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 """(filters, fan in), contiguous."""
@@ -47,6 +48,9 @@ _GRAD_MEAN, _GRAD_SD, _GRAD_L2, _GRAD_MAX = (MEASURES.index(f"grad_{x}") for x i
 _COSINE, _CHANGE, _CHANGE_L1 = (MEASURES.index(x) for x in ("cosine", "change", "change_l1"))
 _EUCLIDEAN, _UPDATE_RATIO = MEASURES.index("euclidean"), MEASURES.index("update_ratio")
 _NONFINITE = MEASURES.index("nonfinite")
+_STEP_L2, _STEP_GRAD_L2, _STEP_UPDATE_RATIO, _STEP_NONFINITE = (
+    FLIGHT_MEASURES.index(x) for x in ("l2", "grad_l2", "update_ratio", "nonfinite")
+)
 
 
 def _compiled(**options: Any) -> Callable[[Any], Any]:
@@ -106,6 +110,57 @@ def weights(
             out[_COSINE, filter] = _between(_ratio(_ratio(product, norm), norm_before))
         _count(bits[row], counts)
         previous[row] = values
+
+
+@_compiled()
+def step_gradients(rows: Rows, first: int, out: Table) -> None:
+    """Measure gradients of the filters from `first` on for a flight; `out` is (FLIGHT_MEASURES, filters)."""
+    for row in range(len(rows)):
+        squares = _squares(rows[row])
+        out[_STEP_GRAD_L2, first + row] = math.sqrt(squares)
+        if not math.isfinite(squares):
+            out[_STEP_NONFINITE, first + row] += _nonfinite(rows[row])
+
+
+@_compiled()
+def step_weights(rows: Rows, before: Rows, first: int, out: Table) -> None:
+    """Measure weights of the filters from `first` on for a flight, and how far a step has moved them from `before`."""
+    for row in range(len(rows)):
+        squares, moved, squares_before = _moved(rows[row], before[row])
+        out[_STEP_L2, first + row] = math.sqrt(squares)
+        out[_STEP_UPDATE_RATIO, first + row] = _ratio(math.sqrt(moved), math.sqrt(squares_before))
+        if not math.isfinite(squares):
+            out[_STEP_NONFINITE, first + row] += _nonfinite(rows[row])
+
+
+@_compiled(fastmath=_REORDERED)
+def _squares(values: Any) -> float:
+    squares = 0.0
+    for i in range(values.size):
+        value = np.float64(values[i])
+        squares += value * value
+    return squares
+
+
+@_compiled(fastmath=_REORDERED)
+def _moved(values: Any, others: Any) -> tuple[float, float, float]:
+    """Sums of squares: of the values, of their distances from the others, and of these."""
+    squares = moved = others_squares = 0.0
+    for i in range(values.size):
+        value, other = np.float64(values[i]), np.float64(others[i])
+        difference = value - other
+        squares += value * value
+        moved += difference * difference
+        others_squares += other * other
+    return squares, moved, others_squares
+
+
+@_compiled()
+def _nonfinite(values: Any) -> int:
+    found = 0
+    for i in range(values.size):
+        found += not math.isfinite(values[i])
+    return found
 
 
 @_compiled()

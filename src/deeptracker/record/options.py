@@ -33,6 +33,8 @@ class RecorderOptions(ArrayOptions, total=False):
     example_input: Any
     preprocess: Callable[[Any], Any]
     batch_size: int
+    flight: int
+    snapshots: int
 
 
 Options = TypeVar("Options", ArrayOptions, RecorderOptions)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -68,10 +69,11 @@ class Output:
         if self._index is not None:
             self._index.finish(index_seconds)
 
-    def drain(self, scalars: Scalars) -> None:
-        """Write what is left of a recorder that nobody closed."""
+    def drain(self, scalars: Scalars, end: Callable[[Callable[[Dump], None]], None] = lambda write: None) -> None:
+        """Write what is left of a recorder that nobody closed; `end` hands over a last dump, if there is one."""
         if not self._writer.is_here:
             return
+        end(self.write_dump)
         self.write_scalars(scalars.take())
         if self._evaluations.has_collected:
             iteration, predictions = self._evaluations.take_collected()

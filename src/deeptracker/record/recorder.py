@@ -3,7 +3,7 @@
 1. The optimizers' own step hooks count iterations (`steps.py`). Before a due step gradients are measured; after it
    weights; then the model is evaluated; small arrays go to the writer thread.
 2. Everything that could change the training is put back (`preserve.py`): it is bit-identical with and without.
-3. Beside it the index is built, block by block, by a process that gives way (`index_builder.py`).
+3. A process that gives way builds the index (`index_builder.py`); `flight.py` keeps what comes before trouble.
 4. Wrong arguments raise in the constructor. Whatever fails later is one warning at the user's line, and is told in
    `run.json`; `strict=True` raises.
 5. Of several processes each records its part (`ranks.py`, `shards.py`, `sharded.py`); a model whose layers change
@@ -25,14 +25,16 @@ from torch import nn
 from deeptracker.record.beginning import Beginning, begin_together, begin_version
 from deeptracker.record.dump import Dump
 from deeptracker.record.evaluations import Evaluations
+from deeptracker.record.flight import FlightOptions, flights_of
 from deeptracker.record.index_builder import LAST_SECONDS, IndexBuilder
-from deeptracker.record.losses import RUN_FILE, Losses, unknown_samples
+from deeptracker.record.losses import Losses, unknown_samples
 from deeptracker.record.measuring import Measuring, write_network
 from deeptracker.record.network import WeightedLayer, is_average, unwrap, weighted_layers
 from deeptracker.record.output import Output
 from deeptracker.record.overhead import Overhead
 from deeptracker.record.ranks import Ranks
 from deeptracker.record.schedule import as_schedule
+from deeptracker.record.step_measures import StepMeasures
 from deeptracker.record.steps import Optimizers, Part, Steps, as_optimizers
 from deeptracker.record.tensor_scalars import TensorScalars
 from deeptracker.record.trouble import warn_user
@@ -54,6 +56,8 @@ class Recorder:
     of the model takes (a tuple: several arguments), to see how data flows; if not given, the first validation images.
     `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
     continues from. Without `index` no index is built meanwhile; it is a cache, which makes long runs open fast.
+    `flight=N` keeps a few measures of every filter (16 bytes each) of the last N iterations, written at a dump that
+    shows trouble; `snapshots` is how many bytes of weights may be written with them (docs/flights.md).
 
     In a distributed training every process makes its Recorder, all at the same place and time, and records its share of
     the validation; rank 0 records everything else. In training steps no process waits for another because of it.
@@ -88,11 +92,13 @@ class Recorder:
         batch_size: int = 256,
         resume: int | None = None,
         index: bool = True,
+        flight: int = 0,
+        snapshots: int = 0,
         strict: bool = False,
     ) -> None:
         self._schedule = as_schedule(every, steps_per_epoch=steps_per_epoch)
-        layers = weighted_layers(model)
-        optimizers = as_optimizers(optimizer)
+        layers, optimizers = weighted_layers(model), as_optimizers(optimizer)
+        self._flight = FlightOptions.checked(flight, snapshots, layers)
         self._model, self._builds_index, self._strict, self._ranks = model, index, strict, Ranks.here()
         self._evaluations = Evaluations(
             unwrap(validation_model or model),
@@ -118,7 +124,7 @@ class Recorder:
         self._losses = Losses(begun.info.lost, strict=strict)
         self._scalars = TensorScalars()
         self._overhead = Overhead()
-        self._is_due = self._is_closed = self._is_late = False
+        self._is_closed = self._is_late = False
         self._waits_for_average = is_average(model) or is_average(validation_model)
         self._validated: tuple[int, float] | None = None
         network = self._ranks.agreed(lambda: write_network(begun, model, layers, self._example))
@@ -131,16 +137,20 @@ class Recorder:
         """Begin a run, or go on with it, whose first documents are written."""
         self._blobs, self._info = blobs, begun.info
         self.iteration = begun.iteration
-        self._measuring = Measuring(self._model, layers, network, self._ranks)
+        measuring = Measuring(self._model, layers, network, self._ranks)
         self._writer = Writer()
+        self._flights = flights_of(
+            self._flight, self._model, measuring.layers, begun, blobs, leads=self._ranks.leads, writer=self._writer,
+            losses=self._losses, overhead=self._overhead, labels=self._evaluations.labels,
+        )  # fmt: skip
+        self._measures = StepMeasures(measuring, self._flights, self._losses, self._overhead)
         builds_index = self._builds_index and self._ranks.leads
         builder = IndexBuilder(blobs.place, begun, self._writer.tell) if builds_index else None
         self._output = Output(self._writer, begun.log, blobs, self._evaluations, builder)
-        self._has_measures = True
         self._keep_first_row = not begun.has_scalars
-        self._finalizer = weakref.finalize(self, self._output.drain, self._scalars)
+        self._finalizer = weakref.finalize(self, self._output.drain, self._scalars, self._measures.ended)
         if begun.has_dump:
-            self._measuring.remember()
+            measuring.remember()
         else:
             self._dump()
 
@@ -165,6 +175,14 @@ class Recorder:
             with self._guard("scalars"):
                 self._check_open()
                 self._scalars.add(self.iteration, scalars)
+                self._flights.logged(self.iteration, scalars)
+
+    def batch(self, ids: Any) -> None:
+        """Ids of the training samples of the step to come, whole numbers: for the flight that it may be part of.
+
+        Those of several batches whose gradients are accumulated add up. Without `flight` nothing is kept.
+        """
+        self._flights.batch(ids)
 
     def validate(self) -> float:
         """Evaluate now, record the predictions at this iteration if they are not yet; the error rate, or NaN.
@@ -226,62 +244,49 @@ class Recorder:
         if not self._writer.is_here:
             return
         if part.begins:
-            self._is_due = False
             self._dump_late()
             self._write_collected()
+            is_due = False
             with self._guard("dump", self.iteration + 1):
-                self._is_due = self._schedule.is_due(self.iteration + 1)
-            if self._is_due:
-                with self._guard("dump", self.iteration + 1):
+                is_due = self._schedule.is_due(self.iteration + 1)
+                if is_due:
                     self._notice_layers()
-                self._has_measures = True
-                self._measure(Measuring.before_step)
-        if self._is_due and not part.closure:
-            owned = self._steps.owned(part)
-            self._measure(lambda it: it.gradients(scale=part.scale, of=owned))
+            self._measures.begin(self.iteration + 1, is_due=is_due)
+        self._measures.before(part, self._steps.owned)
 
     def _after_step(self, part: Part) -> None:
         if not self._writer.is_here:
             return
-        if self._is_due and part.closure:  # it makes the gradients within the step
-            owned = self._steps.owned(part)
-            self._measure(lambda it: it.gradients(of=owned))
+        self._measures.after(part, self._steps.owned)
         if not part.ends:
             return
         self.iteration += 1
+        self._flights.stepped(self.iteration, is_late=self._waits_for_average)
         seconds = self._overhead.since_step()
         self._tell_failures()
         if self._ranks.leads:
             with self._guard("scalars"):
                 rates = self._steps.learning_rates()
                 self._scalars.add(self.iteration, {**rates, "iteration_seconds": seconds})
-        if self._is_due:
-            self._is_due, self._is_late = False, True
+        if self._measures.is_due:
+            self._measures.is_due, self._is_late = False, True
             if not self._waits_for_average:
                 self._dump()
         elif self._scalars.are_due():
             self._write_scalars(before=self.iteration)
         self._overhead.step_ended()
 
-    def _measure(self, take: Callable[[Measuring], None]) -> None:
-        """Something of the iteration that is under way; the rest is left out where it fails."""
-        if self._has_measures:
-            self._has_measures = False
-            with self._guard("measures", self.iteration + 1), self._overhead.timed("measure"):
-                take(self._measuring)
-                self._has_measures = True
-
     def _notice_layers(self) -> None:
         """Where the model has other layers than its run, go on in a run beside it, from this iteration."""
-        layers = self._measuring.changed_layers()
+        layers = self._measures.changed_layers()
         if layers is None:
             return
-        self._measuring.stop()
+        self._measures.stop()
         if self._ranks.count > 1:
+            self._flights.stop()
             raise ValueError(DISTRIBUTED_LAYERS_CHANGED)
         self._writer.flush()
-        described = [layer.layer for layer in layers]
-        blobs, begun = begin_version(self._blobs, described, self.iteration, self._info, self._schedule)
+        blobs, begun = begin_version(self._blobs, [x.layer for x in layers], self.iteration, self._info, self._schedule)
         network = write_network(begun, self._model, layers, self._example)
         self._losses.note(went_on_in(blobs.place, self.iteration))
         self._end("finished", None)
@@ -296,12 +301,8 @@ class Recorder:
 
     def _dump(self) -> None:
         self._is_late = False
-        measured = kernels = predictions = None
-        if self._has_measures:
-            with self._guard("measures"), self._overhead.timed("measure"):
-                measured = self._measuring.after_step()
-        with self._guard("kernels"), self._overhead.timed("measure"):
-            kernels = self._measuring.kernels()
+        measured, kernels = self._measures.whole(self.iteration)
+        predictions = None
         if self._evaluations.has_data:
             with self._guard("predictions"):
                 predictions = self._evaluate()
@@ -325,16 +326,20 @@ class Recorder:
 
     def _write_dump(self, dump: Dump) -> None:
         self._write_scalars(before=dump.iteration)
-        self._output.write_dump(dump)
+        self._put(dump)
         if not self._losses.are_told:
             self._write_info()
+
+    def _put(self, dump: Dump) -> None:
+        self._output.write_dump(dump)
+        self._flights.dumped(dump)
 
     def _write_collected(self) -> None:
         """The user's own evaluation is complete once the next step begins."""
         if self._evaluations.has_collected:
             with self._guard("predictions"):
                 iteration, predictions = self._evaluations.take_collected()
-                self._output.write_dump(Dump(iteration, predictions=predictions))
+                self._put(Dump(iteration, predictions=predictions))
             self._tell_pictures()
             unknown, self._evaluations.unknown = self._evaluations.unknown, 0
             if unknown:
@@ -367,6 +372,7 @@ class Recorder:
             self._dump_late,
             self._write_collected,
             lambda: self._write_scalars(before=None),
+            lambda: self._measures.ended(self._output.write_dump),
             self._writer.flush,
         ):
             try:
@@ -377,10 +383,7 @@ class Recorder:
         self._write_info(state=state, exception=exception)
         self._output.close(index_seconds)
         failures += self._losses.taken(self._writer.failures())
-        for failure in failures if exception is None else []:
-            self._losses.tell(failure)
-        if any(failure.what == RUN_FILE for failure in failures):
-            self._losses.tell_all()
+        self._losses.tell_at_end(failures, training_failed=exception is not None)
         if raised and exception is None:
             raise raised[0]
 

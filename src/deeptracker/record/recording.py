@@ -17,7 +17,7 @@ from typing import Any
 from deeptracker.record.beginning import Beginning
 from deeptracker.record.dump import Dump
 from deeptracker.record.index_builder import IndexBuilder
-from deeptracker.record.losses import RUN_FILE, Losses
+from deeptracker.record.losses import Losses
 from deeptracker.record.output import Evaluated, Output
 from deeptracker.record.overhead import Overhead
 from deeptracker.record.scalars import Scalars
@@ -110,10 +110,7 @@ class Recording:
         self._write_info(state=state, exception=exception)
         self._output.close(index_seconds)
         failures += self._take_failures()
-        for failure in failures if exception is None else []:
-            self._losses.tell(failure)
-        if any(failure.what == RUN_FILE for failure in failures):
-            self._losses.tell_all()
+        self._losses.tell_at_end(failures, training_failed=exception is not None)
 
     def _write_info(self, **changes: Any) -> None:
         self._losses.are_told = True

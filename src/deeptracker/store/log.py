@@ -95,6 +95,10 @@ class LogWriter:
         path = f"log/flights/{flight.dump:012d}{self._suffix}.arrow"
         self._blobs.put(path, encode_columns("flights", columns, iteration=flight.dump, **about))
 
+    def write_weights(self, iteration: int, data: bytes) -> None:
+        """A file of weights beside the log, in the format of safetensors."""
+        self._blobs.put(f"weights/{iteration:012d}{self._suffix}.safetensors", data)
+
     def _put(
         self, kind: str, iteration: int, columns: Mapping[str, Any], parts: Iterable[str], rank: str = "", **about: Any
     ) -> None:

@@ -1,7 +1,8 @@
 """What takes the space of a run?
 
 1. Every file below the run belongs to one kind, by its name and by what counts (docs/format.md): the four kinds of a
-   dump, flights, scalars, samples, the two documents, the index, abandoned branches, temporary files, and foreign ones.
+   dump, flights, weights kept with them, scalars, samples, the two documents, the index, abandoned branches, temporary
+   files, and foreign ones.
 2. Files of dumps that a later branch has replaced are `abandoned`, and so are those of scalars of which no row counts.
    A dump that is being written counts for its kinds already.
 3. The sizes of all kinds add up to the size of everything there, hidden files included.
@@ -19,10 +20,22 @@ from deeptracker.store.log import LogReader
 OF_DUMPS = (*KINDS, "scalars", "index")
 """Kinds that grow with every dump."""
 
-SPACE_KINDS = (*KINDS, "flights", "scalars", "samples", "documents", "index", "abandoned", "temporary", "foreign")
+SPACE_KINDS = (
+    *KINDS,
+    "flights",
+    "weights",
+    "scalars",
+    "samples",
+    "documents",
+    "index",
+    "abandoned",
+    "temporary",
+    "foreign",
+)
 """`documents` are run.json and network.json, `temporary` the files whose names begin with a dot."""
 
 _SAMPLES = re.compile(r"samples/(labels|pictures-\d{3,})\.arrow")
+_WEIGHTS = re.compile(r"weights/\d{12}(\.branch\d{3})?\.safetensors")
 _INDEX = re.compile(r"index[^/]*/")
 
 
@@ -94,6 +107,8 @@ def _other_kind(path: str) -> str:
         return "documents"
     if _SAMPLES.fullmatch(path):
         return "samples"
+    if _WEIGHTS.fullmatch(path):
+        return "weights"
     return "index" if _INDEX.match(path) else "foreign"
 
 

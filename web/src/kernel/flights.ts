@@ -83,13 +83,6 @@ export function changeOfRun(view: View, ends: Ends, change: Partial<View>): Part
   };
 }
 
-/** Into a flight, and out of it. */
-export function intoFlight(dump: number): Partial<View> {
-  return { view: 'layers', flight: dump, flightZoom: null };
-}
-
-export const OUT_OF_FLIGHT: Partial<View> = { flight: null, flightZoom: null };
-
 /** Flights that are marked together, as they lie too close. */
 export interface FlightMark {
   readonly x: number;

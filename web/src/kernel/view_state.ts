@@ -137,6 +137,13 @@ export const DEFAULTS: View = {
   depth: null,
 };
 
+/** Into the flight before a dump, and out of it. */
+export function intoFlight(dump: number): Partial<View> {
+  return { view: 'layers', flight: dump, flightZoom: null };
+}
+
+export const OUT_OF_FLIGHT: Partial<View> = { flight: null, flightZoom: null };
+
 export const BOUNDS = {
   k: [2, 12],
   win: [2, 60],

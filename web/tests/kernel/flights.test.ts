@@ -3,17 +3,22 @@ import {
   changeOfRun,
   flightMarks,
   flightView,
-  intoFlight,
   MARK_GAP,
   nearestFlight,
   noticed,
-  OUT_OF_FLIGHT,
   reasonsText,
   type FlightReason,
   type FlightSummary,
 } from '../../src/kernel/flights.ts';
 import { FLIGHT_MEASURES } from '../../src/kernel/measures.ts';
-import { decode, DEFAULTS, encode, type View } from '../../src/kernel/view_state.ts';
+import {
+  decode,
+  DEFAULTS,
+  encode,
+  intoFlight,
+  OUT_OF_FLIGHT,
+  type View,
+} from '../../src/kernel/view_state.ts';
 
 const reason = (kind: FlightReason['kind'], iteration = 0): FlightReason => ({
   kind,

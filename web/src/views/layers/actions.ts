@@ -1,8 +1,8 @@
-import { intoFlight, nearestFlight, OUT_OF_FLIGHT, type FlightMark } from '../../kernel/flights.ts';
 import type { LayerRow } from '../../kernel/layer_layout.ts';
 import { descendantsOf, siblingsOf } from '../../kernel/network.ts';
 import type { SpineHit } from '../../kernel/spine_geometry.ts';
-import { clearTime, toggled, toggleMark, zoomTo } from '../frame/time_actions.ts';
+import { OUT_OF_FLIGHT } from '../../kernel/view_state.ts';
+import { clearTime, toggled, toggleMark } from '../frame/time_actions.ts';
 import type { Hover } from './hit.ts';
 import type { LayersStage } from './layers_stage.svelte.ts';
 
@@ -114,18 +114,6 @@ export function activate(stage: LayersStage, hover: Hover, alt: boolean): void {
   else if (row && area === 'handle') goUp(stage, row.node);
   else if (row?.kind === 'filters' && hover.filter !== null) selectFilter(stage, row.layer, hover.filter);
   else if (row) openRow(stage, row, alt);
-}
-
-/** A mark of flights: into the one that it stands for, or nearer to those that it does not tell apart. */
-export function openFlights(stage: LayersStage, { flights, dumps }: FlightMark): void {
-  if (flights.length === 1) stage.store.commit(intoFlight(flights[0].dump));
-  else zoomTo(stage, [dumps[0] - 1, dumps[1] + 1]);
-}
-
-/** The flight nearest to a dump, if there is any. */
-export function openNearestFlight(stage: LayersStage, dump: number): void {
-  const found = nearestFlight(stage.run.flights.value ?? [], stage.run.iterations[dump] ?? 0);
-  if (found && !stage.data.flight) stage.store.commit(intoFlight(found.dump));
 }
 
 /** Esc: the innermost thing first. Says whether there was anything to clear. */

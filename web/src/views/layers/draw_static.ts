@@ -3,7 +3,6 @@ import { countText, lastParts } from '../../kernel/format.ts';
 import { layerRowsBetween, type LayerRow } from '../../kernel/layer_layout.ts';
 import { placeLinks } from '../../kernel/links.ts';
 import { drawMarkLine } from '../../marks/brush.ts';
-import { drawFlightMark, drawNoticed } from '../../marks/flight_marks.ts';
 import { drawIterationAxis } from '../../marks/iteration_axis.ts';
 import { drawLinks } from '../../marks/links.ts';
 import { drawSpine, drawSpineBadges, type SpinePicture } from '../../marks/spine.ts';
@@ -12,7 +11,6 @@ import type { Surface } from '../../marks/surface.ts';
 import { drawChart } from './draw_charts.ts';
 import {
   barsEnd,
-  FLIGHT_Y,
   geometryOf,
   HANDLE,
   HEAD,
@@ -52,8 +50,7 @@ export function drawStatic(surface: Surface, scene: Scene): void {
   });
   drawStageDashes(surface, axis, theme, scene.stages, HEAD.barY, axisY);
   drawMarks(surface, scene);
-  for (const mark of scene.flightMarks) drawFlightMark(surface, theme, mark, FLIGHT_Y);
-  drawNoticed(surface, axis, theme, scene.noticed, HEAD.height - 8, axisY);
+  scene.drawFlights(surface, scene);
   drawIterationAxis(surface, axis, theme, axisY);
   drawHiddenRows(surface, scene);
 }

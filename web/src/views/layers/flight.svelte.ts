@@ -1,5 +1,5 @@
-import { changeOfRun, flightView, OUT_OF_FLIGHT, type FlightSummary } from '../../kernel/flights.ts';
-import type { View } from '../../kernel/view_state.ts';
+import { changeOfRun, flightView, type FlightSummary } from '../../kernel/flights.ts';
+import { OUT_OF_FLIGHT, type View } from '../../kernel/view_state.ts';
 import { Part } from '../../part.svelte.ts';
 import type { DataSource } from '../../source.ts';
 import type { ViewStore } from '../../view.svelte.ts';

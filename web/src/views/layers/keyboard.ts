@@ -1,7 +1,7 @@
 import type { FiltersRow } from '../../kernel/layer_layout.ts';
 import { TimeCursor } from '../frame/time_cursor.ts';
 import { unzoom } from '../frame/time_actions.ts';
-import { activate, clearInnermost, goUp, openNearestFlight } from './actions.ts';
+import { activate, clearInnermost, goUp } from './actions.ts';
 import type { Hover } from './hit.ts';
 import type { LayersStage } from './layers_stage.svelte.ts';
 
@@ -37,7 +37,7 @@ export class KeyboardCursor extends TimeCursor<Hover, LayersStage> {
   protected ownKeys(): Readonly<Record<string, () => void>> {
     return {
       Backspace: () => this.#up(),
-      f: () => openNearestFlight(this.stage, this.cursor().dump as number),
+      f: () => this.stage.data.flightParts.value?.openNearest(this.stage, this.cursor().dump as number),
       g: () => this.stage.store.commit({ graph: true }),
     };
   }

@@ -16,6 +16,7 @@ import type {
 } from '../../source.ts';
 import { unowned } from '../../unowned.svelte.ts';
 import { missingFromNetwork } from './stale_link.ts';
+import { lateScript } from '../frame/late_script.ts';
 import type { Follower, RunData } from '../frame/run_data.svelte.ts';
 import type { Flight } from './flight.svelte.ts';
 
@@ -49,6 +50,8 @@ export class LayersData implements Follower {
   readonly topCounts = new Part<TopCounts>();
   readonly topFilters = new Part<TopFilters>();
   readonly kernels = new Part<Kernels>();
+  /** Code for runs that have flights. */
+  readonly flightParts = new Part<typeof import('./flight_parts.ts')>();
 
   readonly network = $derived.by(() => this.answer.value);
 
@@ -71,6 +74,9 @@ export class LayersData implements Follower {
     this.run.ask();
     if (!info.value || waiting) return;
     this.whole.askFlights();
+    if (this.whole.flights.value?.length) {
+      this.flightParts.load('code', () => lateScript(import('./flight_parts.ts')));
+    }
     // Where there is no such flight that is said once.
     if (this.flight && !this.run.overall.value) return;
     this.answer.load(id, async (_, asking) => networkOf(await source.network(id, asking)));
@@ -197,6 +203,7 @@ export class LayersData implements Follower {
     const nameOf = (layer: number) => this.network?.layers[layer]?.name ?? `layer ${layer}`;
     return [
       { what: 'The network', part: this.answer },
+      { what: 'The marks of iterations kept before dumps', part: this.flightParts },
       { what: 'The list of iterations kept before dumps', part: this.whole.flights },
       { what: 'The measure of the layers', part: this.stats.whole },
       { what: 'The measure of the shown iterations', part: this.stats.near },

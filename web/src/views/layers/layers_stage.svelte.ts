@@ -1,13 +1,13 @@
 import { nearestDump } from '../../kernel/axis.ts';
 import { boxBins, boxExtent } from '../../kernel/boxes.ts';
 import { colourAt, cssOf, rootLutOf } from '../../kernel/colour.ts';
-import { flightMarks, noticed } from '../../kernel/flights.ts';
 import { extentOver, readingAt, type Curve, type Detail, type Reading } from '../../kernel/detail.ts';
 import { largestTopOf, layOutLayers, type FiltersRow, type LayerLayout } from '../../kernel/layer_layout.ts';
 import { guideOf } from '../../kernel/measures.ts';
 import { isWithin, shownWithin } from '../../kernel/network.ts';
 import { extentOf, horizonScale, lineScale, type Extent } from '../../kernel/series.ts';
 import { chartOrder, layOutSpine } from '../../kernel/spine.ts';
+import type { Surface } from '../../marks/surface.ts';
 import type { Settings } from '../../settings.svelte.ts';
 import type { FilterCells, NodeStats } from '../../source.ts';
 import type { ViewStore } from '../../view.svelte.ts';
@@ -208,10 +208,15 @@ export class LayersStage extends TimeStage {
     );
   });
 
-  /** Where every iteration before a dump was kept; of what is shown iteration by iteration, nowhere. */
-  readonly flightMarks = $derived.by(() =>
-    this.data.flight ? [] : flightMarks(this.run.flights.value ?? [], this.axis),
-  );
+  /** The dumps before which every iteration was kept, once the code that tells of them is here. */
+  readonly flightMarks = $derived.by(() => this.data.flightParts.value?.marksOf(this) ?? []);
+
+  readonly #drawFlights = $derived.by(() => {
+    const parts = this.data.flightParts.value;
+    const marks = this.flightMarks;
+    const noticed = parts?.noticedOf(this) ?? [];
+    return (surface: Surface, scene: Scene) => parts?.drawFlights(surface, scene, marks, noticed);
+  });
 
   readonly scene: Scene | null = $derived.by(() => {
     if (!this.network || !this.spine || this.width === 0 || this.run.dumps === 0) return null;
@@ -244,8 +249,7 @@ export class LayersStage extends TimeStage {
       view: this.store.v,
       stages: this.run.info.value?.lr_stages ?? [],
       unit: this.unit,
-      flightMarks: this.flightMarks,
-      noticed: this.data.flight?.summary ? noticed(this.data.flight.summary) : [],
+      drawFlights: this.#drawFlights,
       detail: this.detail,
       curve: this.#stats ? (node) => this.curve(node) : () => null,
       readingAt: (node, dump) => this.readingAt(node, dump),

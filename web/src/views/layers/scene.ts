@@ -2,7 +2,6 @@ import type { Axis } from '../../kernel/axis.ts';
 import type { BoxBin } from '../../kernel/boxes.ts';
 import type { Curve, Detail, Reading } from '../../kernel/detail.ts';
 import type { Theme } from '../../kernel/colour.ts';
-import type { FlightMark } from '../../kernel/flights.ts';
 import type { LayerLayout, FiltersRow } from '../../kernel/layer_layout.ts';
 import type { Network } from '../../kernel/network.ts';
 import type { HorizonScale, Scale } from '../../kernel/series.ts';
@@ -10,7 +9,7 @@ import type { Spine } from '../../kernel/spine.ts';
 import { SPINE, type SpineGeometry } from '../../kernel/spine_geometry.ts';
 import type { View } from '../../kernel/view_state.ts';
 import type { FilterChart } from '../../marks/filter_chart.ts';
-import type { Noticed } from '../../marks/flight_marks.ts';
+import type { Surface } from '../../marks/surface.ts';
 import type { LearningRateStage } from '../../source.ts';
 
 /** How the charts of one picture are scaled: one scale for all, or one for each. */
@@ -41,9 +40,8 @@ export interface Scene {
   readonly stages: readonly LearningRateStage[];
   /** What a place on the axis is. */
   readonly unit: 'dump' | 'iteration';
-  readonly flightMarks: readonly FlightMark[];
-  /** In a flight: where it began to go wrong. */
-  readonly noticed: readonly Noticed[];
+  /** Marks of dumps that have a flight, or of where it began to go wrong in one. */
+  readonly drawFlights: (surface: Surface, scene: Scene) => void;
   /** What the columns of the charts are; null until they have come. */
   readonly detail: Detail | null;
   /** The measure of a node over the dumps; null until it has come. */
