@@ -277,6 +277,25 @@ def test_what_cannot_be_recorded_is_a_warning_at_the_users_line(tmp_path: Path) 
     assert "predictions at iterations 0, 1, 2" in reader.info.lost[0]
 
 
+def test_a_fit_that_fails_in_trouble_leaves_a_flight_with_its_batches(tmp_path: Path) -> None:
+    callback = deeptracker.LightningCallback(tmp_path / "run", every=100, flight=4, snapshots=10**6, strict=True)
+
+    class Broken(Module):
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            assert callback.recorder is not None
+            callback.recorder.batch([index])
+            return super().training_step(batch, index) * (torch.nan if self.global_step == 3 else 1)
+
+    with pytest.raises(ConnectionAbortedError):
+        trainer(tmp_path, callback, Stop(5)).fit(Broken(), *loaders(shuffle=False))
+    run = deeptracker.open_run(tmp_path / "run")
+    (flight,) = run.flights()
+    assert run.state == "failed"
+    assert (flight.dump, flight.first, flight.last) == (5, 1, 4)  # the ring holds still at the NaN
+    assert [run.flight_batch(5, iteration).tolist() for iteration in (1, 2, 3, 4)] == [[0], [1], [2], [3]]
+    assert (tmp_path / "run" / "weights" / "000000000005.safetensors").exists()
+
+
 def test_a_development_run_is_not_recorded(tmp_path: Path) -> None:
     callback = deeptracker.LightningCallback(tmp_path / "run", every=1, strict=True)
     trainer(tmp_path, callback, fast_dev_run=True).fit(Module(), *loaders())

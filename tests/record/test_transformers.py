@@ -228,6 +228,19 @@ def test_class_names_come_from_the_configuration(tmp_path: Path) -> None:
     assert LogReader(Blobs(tmp_path / "run")).info.class_names == ("cat", "dog", "owl")
 
 
+def test_trouble_leaves_a_flight(tmp_path: Path) -> None:
+    class Breaks(transformers.TrainerCallback):
+        def on_step_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+            if state.global_step == 3:
+                next(parts["model"].parameters()).data.fill_(torch.nan)
+
+    recorded = deeptracker.TransformersCallback(tmp_path / "run", every=6, flight=20, strict=True)
+    trainer(tmp_path, recorded, Breaks()).train()
+    (flight,) = deeptracker.open_run(tmp_path / "run").flights()
+    assert (flight.dump, flight.first, flight.last) == (6, 1, 5)  # looked at after each fifth iteration
+    assert flight.reasons[0].iteration == 4
+
+
 def test_wrong_options_and_items_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="Got evry"):
         deeptracker.TransformersCallback(tmp_path / "run", evry=3)  # type: ignore[call-arg]

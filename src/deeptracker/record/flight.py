@@ -37,7 +37,6 @@ from deeptracker.record.trouble import warn_user
 from deeptracker.record.writer import Writer
 from deeptracker.schema import Predictions, Reason
 from deeptracker.store.blobs import Blobs
-from deeptracker.store.log import LogWriter
 
 LOOKS = 4
 """So many times a ring is looked at while it fills."""
@@ -71,7 +70,10 @@ def flights_of(
     blobs: Blobs,
     *,
     leads: bool,
-    **parts: Any,
+    writer: Writer,
+    losses: Losses,
+    overhead: Overhead,
+    labels: Labels,
 ) -> Flights:
     """The flights of a run that begins or goes on; only the process that leads keeps any."""
     is_on = options.flight > 0 and leads
@@ -80,8 +82,9 @@ def flights_of(
         is_on = False
     weights = KeptWeights(model, blobs, begun.log, options.snapshots) if is_on and options.snapshots else None
     ring = Ring(layers, options.flight) if is_on else None
-    names = begun.info.class_names or ()
-    return Flights(ring, options.flight, begun.iteration, log=begun.log, class_names=names, weights=weights, **parts)
+    return Flights(
+        ring, weights, begun, count=options.flight, writer=writer, losses=losses, overhead=overhead, labels=labels
+    )
 
 
 class Flights:
@@ -93,21 +96,19 @@ class Flights:
     def __init__(
         self,
         ring: Ring | None,
-        count: int,
-        begun: int,
+        weights: KeptWeights | None,
+        begun: Beginning,
         *,
-        log: LogWriter,
+        count: int,
         writer: Writer,
         losses: Losses,
         overhead: Overhead,
         labels: Labels,
-        class_names: Sequence[str],
-        weights: KeptWeights | None,
     ) -> None:
-        self._ring, self._look_after = ring, max(1, count // LOOKS)
-        self._log, self._writer, self._losses, self._overhead = log, writer, losses, overhead
-        self._labels, self._names, self._weights = labels, class_names, weights
-        self.newest_dump = self.iteration = self._asked_at = self._seen = begun
+        self._ring, self._weights, self._look_after = ring, weights, max(1, count // LOOKS)
+        self._log, self._writer, self._losses, self._overhead = begun.log, writer, losses, overhead
+        self._labels, self._names = labels, begun.info.class_names or ()
+        self.newest_dump = self.iteration = self._asked_at = self._seen = begun.iteration
         self._open: int | None = None
         self._is_begun = self._is_held = False
         self._ids: list[Any] = []
