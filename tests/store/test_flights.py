@@ -211,7 +211,7 @@ def as_far_as_it_goes(log: LogReader, path: str) -> tuple[list[npt.NDArray[Any]]
     found: list[npt.NDArray[Any]] = []
     try:
         for one in all_of(log, path):
-            found.append(one)  # noqa: PERF402: what came before the error counts
+            found.append(one)
     except DeepTrackerError as error:
         return found, str(error)
     return found, None

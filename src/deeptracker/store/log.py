@@ -115,8 +115,7 @@ class LogReader:
     """
 
     def __init__(self, blobs: Blobs, branch: int | None = None) -> None:
-        self._blobs = blobs
-        self._branch = branch
+        self._blobs, self._branch = blobs, branch
         self.branches: tuple[Branch, ...] = ()
         self._listing = Listing(blobs)
         self._scalars: dict[str, dict[str, npt.NDArray[Any]]] = {}
