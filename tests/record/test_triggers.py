@@ -158,6 +158,14 @@ def test_of_noise_hardly_any_dump_is_an_anomaly() -> None:
     assert np.mean(told) < 0.5
 
 
+def test_anomalies_at_dumps_that_follow_each_other_are_told_once() -> None:
+    record, labels = collapse(0)
+    record[20:38, 46:] = False  # another class goes, a dump after the first has come back
+    record[40:58, 50:55] = False
+    found = anomalies(record, labels)
+    assert {dump: [one.cls for one in found.get(dump, [])] for dump in (45, 46, 50)} == {45: [0], 46: [], 50: [2]}
+
+
 def test_a_share_of_the_samples_is_judged_by_itself() -> None:
     record, labels = collapse(0)
     own = np.arange(0, 60, 2, dtype=np.int32)

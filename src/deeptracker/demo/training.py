@@ -40,6 +40,9 @@ class TrainingProgress:
     learning_rate: float
 
 
+FLIGHT = 40
+"""Iterations that are kept of those before trouble."""
+
 OnProgress = Callable[[TrainingProgress], None]
 
 
@@ -84,8 +87,9 @@ def train(
         config={"dataset": data.name, "model": model, "seed": seed, **asdict(recipe)},
         class_names=list(data.class_names),
         normalisation=(normalisation.mean, normalisation.sd),
+        flight=FLIGHT,
     ) as recorder:
-        for progress in _steps(data, network, optimizer, recipe, normalisation, seed):
+        for progress in _steps(data, network, optimizer, recipe, normalisation, seed, recorder.batch):
             recorder.log(loss=progress.loss, train_error=progress.train_error)
             if on_progress is not None:
                 on_progress(progress)
@@ -100,8 +104,9 @@ def _steps(
     recipe: Recipe,
     normalisation: Normalisation,
     seed: int,
+    say_batch: Callable[[Tensor], None],
 ) -> Iterator[TrainingProgress]:
-    """One optimizer step at a time."""
+    """One optimizer step at a time; before each it says which of the training images are in its batch."""
     generator = torch.Generator().manual_seed(seed)
     images, labels = channels_first(data.x_train), torch.from_numpy(data.y_train)
     iterations = recipe.epochs * _iterations_per_epoch(len(images), recipe.batch_size)
@@ -115,6 +120,7 @@ def _steps(
             x = normalisation.apply(images[chosen])
             if recipe.augmented:
                 x = augment(x, generator)
+            say_batch(chosen)
             loss, error = _step(network, optimizer, x, labels[chosen])
             iteration += 1
             yield TrainingProgress(iteration, iterations, epoch, recipe.epochs, loss, error, rate)

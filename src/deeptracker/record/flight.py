@@ -90,7 +90,7 @@ def flights_of(
 class Flights:
     """The flights of one run, which begins or goes on at an iteration. Without `ring` everything here does nothing.
 
-    `iteration` is the last that is done, `newest_dump` that of the newest dump.
+    `iteration` is the last that is done, `newest_dump` that of the newest dump; `is_begun` while one is measured.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Flights:
         self._labels, self._names = labels, begun.info.class_names or ()
         self.newest_dump = self.iteration = self._asked_at = self._seen = begun.iteration
         self._open: int | None = None
-        self._is_begun = self._is_held = False
+        self.is_begun = self._is_held = False
         self._ids: list[Any] = []
         self._loss: dict[int, float | torch.Tensor] = {}
         self._asked: _Asked | None = None
@@ -127,11 +127,11 @@ class Flights:
                 if layers is not ring.layers:
                     ring.follow(layers)
                 ring.begin()
-                self._is_begun = True
+                self.is_begun = True
 
     def gradients(self, scale: torch.Tensor | None, of: Callable[[torch.Tensor], bool]) -> None:
         """Measure the gradients of the weights that `of` names, as the optimizer uses them."""
-        if self._is_begun:
+        if self.is_begun:
             with self._kept_going() as ring:
                 if ring is not None:
                     ring.gradients(scale, of)
@@ -139,10 +139,10 @@ class Flights:
     def stepped(self, iteration: int, *, is_late: bool) -> None:
         """An iteration is done. `is_late`: its weights are those of an average, which takes up the step after it."""
         self.iteration = iteration
-        if not self._is_begun:
+        if not self.is_begun:
             self._ids = []
             return
-        self._open, self._is_begun = iteration, False
+        self._open, self.is_begun = iteration, False
         if not is_late:
             with self._kept_going() as ring:
                 if ring is not None:
@@ -184,7 +184,7 @@ class Flights:
 
     def stop(self) -> None:
         """Keep nothing any more."""
-        self._ring, self._is_begun = None, False
+        self._ring, self.is_begun = None, False
         self._ids, self._loss, self._asked = [], {}, None
 
     @contextmanager

@@ -55,12 +55,12 @@ class StepMeasures:
     def before(self, part: Part, owned: Callable[[Part], Owned]) -> None:
         """An optimizer is about to step; `owned` tells whose gradients are its own."""
         if not part.closure:
-            self._gradients(part.scale, owned(part))
+            self._gradients(part, part.scale, owned)
 
     def after(self, part: Part, owned: Callable[[Part], Owned]) -> None:
         """It has made its step."""
         if part.closure:
-            self._gradients(None, owned(part))
+            self._gradients(part, None, owned)
 
     def whole(self, iteration: int) -> tuple[Measured | None, Kernels | None]:
         """What there is for the dump of an iteration, which is done."""
@@ -85,10 +85,13 @@ class StepMeasures:
         write(dump)
         self.flights.dumped(dump)
 
-    def _gradients(self, scale: torch.Tensor | None, owned: Owned) -> None:
+    def _gradients(self, part: Part, scale: torch.Tensor | None, owned: Callable[[Part], Owned]) -> None:
+        if not self.is_due and not self.flights.is_begun:
+            return  # whose gradients they are takes a while to tell
+        of = owned(part)
         if self.is_due:
-            self._take(lambda it: it.gradients(scale=scale, of=owned))
-        self.flights.gradients(scale, owned)
+            self._take(lambda it: it.gradients(scale=scale, of=of))
+        self.flights.gradients(scale, of)
 
     def _take(self, take: Callable[[Measuring], None]) -> None:
         if self._is_whole:

@@ -7,7 +7,8 @@
    iteration in 140,000 (10 / C(205, 3)). Then the record of losses begins anew.
 3. An anomaly: at a dump the score of some class (its samples that flip after `window` dumps or more, left rule of
    analysis/anomalies.py) reaches the suggested threshold. Window and threshold are the best that
-   analysis/suggestions.py finds in the dumps so far, from 24 on; found again when these are a quarter more.
+   analysis/suggestions.py finds in the dumps so far, from 24 on; found again when these are a quarter more. Told once,
+   until a dump has none: in a network that has collapsed classes flip at every dump.
 
 Arrays and numbers in, reasons out: who calls decides when, and on which thread suggestions are computed.
 """
@@ -123,6 +124,7 @@ class Anomalies:
         self._runs = np.zeros(len(labels), np.int32)
         self._history: list[npt.NDArray[np.uint8]] = []
         self._suggested_at = 0
+        self._is_told = False
         self.dumps = 0
         self.setting: Setting | None = None
 
@@ -136,12 +138,13 @@ class Anomalies:
         correct = np.where(evaluated, correct, self._correct)
         flipped = (correct != self._correct) & self._known
         found = self._judged(iteration, flipped)
+        was_told, self._is_told = self._is_told, bool(found)
         self._runs = np.where(flipped, 1, self._runs + 1).astype(np.int32)
         self._correct, self._known = correct, self._known | evaluated
         self._history.append(np.packbits(correct))
         del self._history[: -max(FIRST_SUGGESTION, HISTORY_CELLS // max(1, len(correct)))]
         self.dumps += 1
-        return found
+        return [] if was_told else found
 
     def suggestion(self) -> Callable[[], None] | None:
         """What finds the setting in the dumps so far, in seconds, on any one thread; None until that is due."""
