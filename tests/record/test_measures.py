@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from deeptracker.record import histograms, measures, on_device, on_host, one_pass
+from deeptracker.record import histograms, measures, on_host, one_pass
+from deeptracker.record.chunks import Room
 from deeptracker.record.measures import Measured, Measurer
 from deeptracker.record.network import weighted_layers
 from deeptracker.schema import MEASURES, STEP_MEASURES
@@ -29,10 +30,14 @@ MODULES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True, params=["one pass", "torch"])
+ROOMS = {"torch": Room.on(torch.device("cpu")), "accelerator": Room(1 << 22, segments=True, waits=False)}
+
+
+@pytest.fixture(autouse=True, params=["one pass", *ROOMS])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Everything here holds for both ways to measure on the host, and the second is that of other devices."""
+    """Everything here holds for both ways to measure on the host, and for the one of accelerators."""
     monkeypatch.setattr(measures, "HAS_COMPILER", request.param == "one pass")
+    monkeypatch.setattr(Room, "on", lambda device: ROOMS[request.param])
     return request.param
 
 
@@ -122,7 +127,7 @@ def test_every_kind_of_layer_is_measured_filter_by_filter(kind: str) -> None:
 
 
 def test_a_layer_of_several_blocks_is_measured_as_one_of_a_single_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_device, "BLOCK_WEIGHTS", 50)
+    monkeypatch.setattr(Room, "on", lambda device: Room(60, segments=False, waits=True))
     monkeypatch.setattr(on_host, "THREAD_WEIGHTS", 50)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     module = nn.Conv2d(3, 7, 3)
@@ -315,7 +320,7 @@ def test_a_failed_measurement_leaves_the_next_dump_without_change(monkeypatch: p
     measurer.after_step()
     measurer.before_step()
     with monkeypatch.context() as patch:
-        patch.setattr(histograms, "count", lambda values: 1 / 0)
+        patch.setattr(histograms, "bins_of", lambda values: 1 / 0)
         patch.setattr(one_pass, "weights", lambda *values: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             measurer.after_step()
