@@ -321,6 +321,6 @@ def test_measures_that_do_not_arrive_are_a_loss_that_is_told(tmp_path: Path, mon
     monkeypatch.setattr(measures, "HAS_COMPILER", False)
     monkeypatch.setattr(Arriving, "here", lambda self: 1 / 0)
     model = nn.Sequential(nn.Linear(4, 2))
-    with Recorder(tmp_path, model, torch.optim.SGD(model.parameters(), lr=0.1), index=False) as recorder:
-        with pytest.warns(RecorderWarning, match="could not record dump at iteration 0: ZeroDivisionError"):
-            recorder.flush()
+    recorder = Recorder(tmp_path, model, torch.optim.SGD(model.parameters(), lr=0.1), index=False)
+    with recorder, pytest.warns(RecorderWarning, match="could not record dump at iteration 0: ZeroDivisionError"):
+        recorder.flush()

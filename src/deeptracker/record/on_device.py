@@ -259,7 +259,7 @@ def _ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
 
 
 def _copy(chunk: Chunk, gathered: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
-    """What was gathered, but not the weights themselves; in memory that is kept, if it fits: to ask anew takes longer."""
+    """What was gathered, but not the weights themselves: in memory that is kept, if it fits, as that is faster."""
     if chunk.copies:
         return gathered
     if kept is None or kept.dtype != gathered.dtype:

@@ -36,7 +36,11 @@ class Arriving:
 
     def here(self) -> npt.NDArray[Any]:
         """The numbers, once they are there."""
+        array: npt.NDArray[Any] = self.tensor().numpy()
+        return array
+
+    def tensor(self) -> torch.Tensor:
+        """The same as a tensor, of whatever dtype."""
         if self._event is not None:
             self._event.synchronize()
-        array: npt.NDArray[Any] = self._copy.numpy()
-        return array
+        return self._copy
