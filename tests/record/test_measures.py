@@ -27,7 +27,13 @@ MODULES: dict[str, Any] = {
     "linear": lambda: nn.Linear(11, 5),
     "embedding": lambda: nn.Embedding(7, 4),
     "channels last": lambda: nn.Conv2d(3, 7, 3).to(memory_format=torch.channels_last),
+    "inputs first": lambda: inputs_first(nn.Linear(11, 5)),
 }
+
+
+def inputs_first(module: nn.Linear) -> nn.Linear:
+    module.weight.data = module.weight.data.t().contiguous().t()
+    return module
 
 
 ROOMS = {"torch": Room.on(torch.device("cpu")), "accelerator": Room(1 << 22, segments=True, waits=False)}

@@ -18,7 +18,7 @@ from deeptracker.schema import MEASURES, Kernels, Predictions
 from deeptracker.store.listing import KINDS
 from deeptracker.store.log import Histograms, LogWriter
 
-OfLayer = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+OfLayer = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64] | npt.NDArray[np.uint32]]
 """Measures (measures, filters) of a layer, and how many of its weights and gradients are in each bin (2, bins)."""
 
 T = TypeVar("T")

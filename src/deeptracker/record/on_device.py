@@ -77,7 +77,7 @@ class DeviceMeasurer:
             measures = np.concatenate([table[_MEASURED], table[_NONFINITE].sum(0, keepdims=True)])
             counts = packed[in_table:].view(np.uint32).reshape(2, -1, HISTOGRAM_BINS)  # int32 that may have gone round
             of_layers = np.split(measures, ends[:-1], axis=1)
-            return [(of, counts[:, place].astype(np.int64)) for place, of in enumerate(of_layers)]
+            return [(of, counts[:, place]) for place, of in enumerate(of_layers)]
 
         return Later(here)
 
