@@ -76,12 +76,12 @@ class HostMeasurer:
 
     def remember(self) -> None:
         """Take the weights as those of the dump before."""
-        self._previous = self._copied(self._previous)
+        self._previous = copied(self._rows(), self._previous, self._tasks)
         self._has_previous = True
 
     def before_step(self) -> None:
         """Copy the weights."""
-        self._before = self._copied(self._before)
+        self._before = copied(self._rows(), self._before, self._tasks)
         self._has_before = True
 
     def forget_step(self) -> None:
@@ -100,7 +100,7 @@ class HostMeasurer:
         def measure(task: Task, counts: one_pass.Counts) -> None:
             if task.layer in rows:
                 block = as_float(rows[task.layer][task.part])
-                values = _array(block if scale is None else block / scale.to(block.device))
+                values = as_array(block if scale is None else block / scale.to(block.device))
                 first, table = task.part.start, self._tables[task.layer]
                 one_pass.gradients(values, one_pass.bits_of(values), first, table, counts)
 
@@ -117,8 +117,8 @@ class HostMeasurer:
 
         def measure(task: Task, counts: one_pass.Counts) -> None:
             own, previous = rows[task.layer][task.part], self._previous[task.layer][task.part]
-            values, values_previous = _array(as_float(own)), _array(as_float(previous))
-            values_before = _array(as_float(before[task.layer][task.part] if len(before[task.layer]) else own[:0]))
+            values, values_previous = as_array(as_float(own)), as_array(as_float(previous))
+            values_before = as_array(as_float(before[task.layer][task.part] if len(before[task.layer]) else own[:0]))
             one_pass.weights(
                 values,
                 one_pass.bits_of(values),
@@ -138,18 +138,6 @@ class HostMeasurer:
     def _rows(self) -> list[torch.Tensor]:
         return [layer.rows(layer.weight.detach()) for layer in self._layers]
 
-    def _copied(self, kept: list[torch.Tensor]) -> list[torch.Tensor]:
-        """The weights, in memory that is kept where it fits."""
-        rows = self._rows()
-        if [(x.shape, x.dtype) for x in kept] != [(x.shape, x.dtype) for x in rows]:
-            kept = [torch.empty(x.shape, dtype=x.dtype) for x in rows]
-
-        def copy(task: Task) -> None:
-            np.copyto(_bytes(kept[task.layer][task.part]), _bytes(rows[task.layer][task.part].contiguous()))
-
-        self._each(copy)
-        return kept
-
     def _measure(self, measure: Callable[[Task, one_pass.Counts], None], what: int) -> None:
         """Do all tasks; a layer's bins are added up where two threads have it."""
         apart: list[tuple[int, one_pass.Counts]] = []
@@ -161,22 +149,35 @@ class HostMeasurer:
                 apart.append((task.layer, counts))
             measure(task, counts)
 
-        self._each(counted)
+        in_threads(self._tasks, counted)
         for layer, counts in apart:
             self._counts[layer, what] += counts
 
-    def _each(self, do: Callable[[Task], None]) -> None:
-        """Do all tasks, by as many threads as they are dealt out to."""
 
-        def work(tasks: list[Task]) -> None:
-            for task in tasks:
-                do(task)
+def in_threads(tasks: Sequence[list[Task]], do: Callable[[Task], None]) -> None:
+    """Do the tasks of each thread in one of its own, and wait for all; an error in one is raised."""
 
-        if len(self._tasks) == 1:
-            work(self._tasks[0])
-        else:
-            with ThreadPoolExecutor(len(self._tasks)) as pool:
-                list(pool.map(work, self._tasks))
+    def work(of_thread: list[Task]) -> None:
+        for task in of_thread:
+            do(task)
+
+    if len(tasks) == 1:
+        work(tasks[0])
+    else:
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            list(pool.map(work, tasks))
+
+
+def copied(rows: Sequence[torch.Tensor], kept: list[torch.Tensor], tasks: Sequence[list[Task]]) -> list[torch.Tensor]:
+    """Copies of the rows of each layer, in the memory of those that are kept where they fit."""
+    if [(x.shape, x.dtype) for x in kept] != [(x.shape, x.dtype) for x in rows]:
+        kept = [torch.empty(x.shape, dtype=x.dtype) for x in rows]
+
+    def copy(task: Task) -> None:
+        np.copyto(_bytes(kept[task.layer][task.part]), _bytes(rows[task.layer][task.part].contiguous()))
+
+    in_threads(tasks, copy)
+    return kept
 
 
 def dealt(sizes: Sequence[tuple[int, int]], threads: int) -> list[list[Task]]:
@@ -201,7 +202,8 @@ def dealt(sizes: Sequence[tuple[int, int]], threads: int) -> list[list[Task]]:
     return [of_thread for of_thread in tasks if of_thread]
 
 
-def _array(block: torch.Tensor) -> npt.NDArray[Any]:
+def as_array(block: torch.Tensor) -> npt.NDArray[Any]:
+    """The same as an array, contiguous; a view where it can be."""
     array: npt.NDArray[Any] = block.contiguous().numpy()
     return array
 
