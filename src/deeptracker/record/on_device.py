@@ -1,6 +1,6 @@
 """How are the measures of a dump taken with torch's own operations, on an accelerator?
 
-1. The filters of all layers are measured in a few chunks (`chunks.py`), each by a few dozen operations, however many
+1. The filters of all layers are measured in a few chunks (`chunks.py`), each by some hundred operations, however many
    layers there are. Nothing waits for the device: sizes are known on the host, and the results are one packed copy to
    it (`transfer.py`), for which the writer's thread waits.
 2. Before a due optimizer step weights are copied, gradients measured. After it weights are measured, and compared with
@@ -110,8 +110,8 @@ class DeviceMeasurer:
             for chunk in plan.chunks:
                 found = as_float(chunk.gathered(rows))
                 found = found if scale is None else found / scale.to(self._device, non_blocking=True)
-                total, sd, norm, nonfinite = self._spread(chunk, found)
-                self._store(chunk, "grad_mean", total / chunk.fan_ins, sd, norm, chunk.largest(found), nonfinite)
+                _, mean, sd, norm, nonfinite = self._spread(chunk, found, _precise(found))
+                self._store(chunk, "grad_mean", mean, sd, norm, chunk.largest(found), nonfinite)
                 chunk.count(histograms.bins_of(found), counts, waits=self._room.waits)
 
     def weights(self) -> None:
@@ -124,11 +124,13 @@ class DeviceMeasurer:
                 then, old = before.pop(0) if before else None, previous.pop(0) if previous else None
                 stored = chunk.gathered(rows)
                 found = as_float(stored)
-                sizes = self._measure_weights(chunk, found)
+                values = _precise(found)
+                sizes = self._measure_weights(chunk, found, values)
                 if then is not None:
-                    self._measure_update(chunk, found, then)
+                    self._measure_update(chunk, values, then)
                 if old is not None:
-                    self._compare(chunk, found, sizes, old)
+                    self._compare(chunk, values, sizes, old)
+                del values
                 chunk.count(histograms.bins_of(found), self._counts[_WEIGHT], waits=self._room.waits)
                 now.append(_Previous(_copy(chunk, stored, None if old is None else old.stored), sizes))
         self._previous = now
@@ -154,20 +156,19 @@ class DeviceMeasurer:
         assert layer.weight.grad is not None
         return _rows(layer, dense(layer.weight.grad))
 
-    def _measure_weights(self, chunk: Chunk, found: torch.Tensor) -> _Sizes:
-        total, sd, norm, nonfinite = self._spread(chunk, found)
-        sizes = _Sizes(chunk.total(_precise(found).abs()), norm)
-        extremes = chunk.least(found), chunk.largest(found)
-        self._store(chunk, "sum", total, total / chunk.fan_ins, sd, *extremes, sizes.l1, norm, nonfinite)
+    def _measure_weights(self, chunk: Chunk, found: torch.Tensor, values: torch.Tensor) -> _Sizes:
+        total, mean, sd, norm, nonfinite = self._spread(chunk, found, values)
+        sizes = _Sizes(chunk.total(values.abs()), norm)
+        self._store(chunk, "sum", total, mean, sd, chunk.least(found), chunk.largest(found), sizes.l1, norm, nonfinite)
         return sizes
 
-    def _measure_update(self, chunk: Chunk, found: torch.Tensor, before: torch.Tensor) -> None:
+    def _measure_update(self, chunk: Chunk, values: torch.Tensor, before: torch.Tensor) -> None:
         then = _precise(before)
-        self._store(chunk, "update_ratio", _ratio(chunk.norm(_precise(found) - then), chunk.norm(then)))
+        self._store(chunk, "update_ratio", _ratio(chunk.norm(values - then), chunk.norm(then)))
 
-    def _compare(self, chunk: Chunk, found: torch.Tensor, sizes: _Sizes, previous: _Previous) -> None:
+    def _compare(self, chunk: Chunk, values: torch.Tensor, sizes: _Sizes, previous: _Previous) -> None:
         norm, then = sizes.l2, previous.sizes
-        difference = _precise(found) - _precise(previous.stored)
+        difference = values - _precise(previous.stored)
         moved = chunk.norm(difference)
         # Divided before multiplied: squares of the norms of dying filters would leave the range.
         change = _ratio(moved, then.l2)
@@ -175,22 +176,20 @@ class DeviceMeasurer:
         change_l1 = _ratio(chunk.total(difference.abs_()), then.l1)
         self._store(chunk, "cosine", cosine.clamp(-1, 1), change, change_l1, moved)
 
-    def _spread(
-        self, chunk: Chunk, found: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Sum, standard deviation and norm of each filter, and how many of its values are not finite."""
-        values = _precise(found)
+    def _spread(self, chunk: Chunk, found: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Sum, mean, standard deviation and norm of each filter, and how many of its values are not finite."""
         total = chunk.total(values)
-        norm = chunk.norm(values)
-        sd = chunk.norm(values - chunk.each(total / chunk.fan_ins)) / chunk.fan_ins.sqrt()
+        mean = total / chunk.fan_ins
+        sd = (chunk.norm(values - chunk.each(mean)).square() / chunk.fan_ins).sqrt()
         if self._room.waits and bool(torch.isfinite(total).all()):
-            return total, sd, norm, torch.zeros_like(total)
-        return total, sd, norm, chunk.total(torch.isfinite(found).logical_not_().to(values.dtype))
+            return total, mean, sd, chunk.norm(values), torch.zeros_like(total)
+        nonfinite = chunk.total(torch.isfinite(found).logical_not_().to(values.dtype))
+        return total, mean, sd, chunk.norm(values), nonfinite
 
     def _store(self, chunk: Chunk, first: str, *measures: torch.Tensor) -> None:
         """Put measures of a chunk's filters into the rows from `first` on."""
         rows = self._table[_ROW[first] : _ROW[first] + len(measures)]
-        rows.index_copy_(1, chunk.columns, torch.stack([x.to(torch.float32) for x in measures]))
+        rows.index_copy_(1, chunk.columns, torch.stack(measures).to(torch.float32))
 
 
 @dataclass(frozen=True, slots=True)
