@@ -1,7 +1,8 @@
 """What does recording cost: one dump against reading the memory once, and against TensorBoard and .npz?
 
 1. Weights in the shapes of ResNet-50 (27,560 filters), random. One dump is measured and handed to the writer thread.
-   The limit is to read weights, gradients and the previous dump's weights once from memory.
+   The limit is to read weights, gradients and the previous dump's weights once from memory; a dump may take 2.5 times
+   as long. Beside it torch's own operations measure the same, as they do where numba is missing. All are timed in turn.
 2. One dump of the paper's scale (measures of all filters, histograms of all layers, predictions of 50,000 samples) is
    written and synced to disk, by the log, as an .npz, and through TensorBoard's writer.
 3. A small network is trained while two blocks (128 dumps) of the index of a run of the paper's scale are built: by the
@@ -14,6 +15,7 @@ All figures are medians of the same run.   python benchmarks/recorder.py
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import statistics
 import sys
@@ -34,6 +36,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.generate import Scale, write_run  # noqa: E402
 from deeptracker.index_process import IndexProcess  # noqa: E402
 from deeptracker.indexing import build_index  # noqa: E402
+from deeptracker.record import measures  # noqa: E402
 from deeptracker.record.measures import Measured, Measurer  # noqa: E402
 from deeptracker.record.network import WeightedLayer, weighted_layers  # noqa: E402
 from deeptracker.record.recorder import Recorder  # noqa: E402
@@ -43,6 +46,9 @@ from deeptracker.store.log import LogWriter  # noqa: E402
 
 SAMPLES = 50_000
 REPEATS = 7
+TURNS = 15
+BAR = 2.5
+PARTS = ("copying the weights before the step", "gradients", "weights, and what is made of all")
 ROUNDS = 3
 BLOCKS = 2
 STEPS = 300
@@ -90,12 +96,20 @@ def main() -> None:
     filters = sum(layer.layer.filters for layer in layers)
     weights = sum(layer.weight.numel() for layer in layers)
     print(f"ResNet-50's shapes: {len(layers)} layers, {filters:,} filters, {weights / 1e6:.1f} M weights")
-    print(f"{torch.get_num_threads()} threads, float32\n")
+    print(f"{torch.get_num_threads()} threads, float32, {processor()}\n")
     measured = time_of_a_dump(model, layers)
     with tempfile.TemporaryDirectory(dir=os.environ.get("DEEPTRACKER_BENCH_DIR")) as folder:
         time_to_log(Path(folder), layers, measured)
     with tempfile.TemporaryDirectory(dir=os.environ.get("DEEPTRACKER_BENCH_DIR")) as folder:
         time_beside_the_index(Path(folder) / "run")
+
+
+def processor() -> str:
+    """What /proc/cpuinfo calls it, and how many there are."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} x {names[0] if names else platform.processor()}"
 
 
 def time_of_a_dump(model: nn.Module, layers: tuple[WeightedLayer, ...]) -> Measured:
@@ -108,17 +122,17 @@ def time_of_a_dump(model: nn.Module, layers: tuple[WeightedLayer, ...]) -> Measu
                 assert tensor is not None
                 tensor.sum()
 
-    measurer = Measurer(layers)
-    measurer.after_step()
-
-    def dump() -> Measured:
-        measurer.before_step()
-        measurer.gradients()
-        return measurer.after_step()
-
+    by_pass, by_torch = Measurer(layers), measurer_of_torch(layers)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
-    bare = seconds(optimizer.step)
-    limit, measuring = seconds(read_once), seconds(dump)
+    taken = in_turn(
+        {
+            "step": lambda: [seconds_of(optimizer.step)],
+            "read": lambda: [seconds_of(read_once)],
+            "pass": lambda: seconds_of_a_dump(by_pass),
+            "torch": lambda: seconds_of_a_dump(by_torch),
+        }
+    )
+    (bare,), (limit,) = taken["step"], taken["read"]
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(f"{folder}/run", model, optimizer, every=1)
 
@@ -131,11 +145,50 @@ def time_of_a_dump(model: nn.Module, layers: tuple[WeightedLayer, ...]) -> Measu
         handing = (recorder.overhead["measure_seconds"] - start_waiting) / (REPEATS + 1)
         recorder.close()
     row("read weights, gradients, previous weights once", limit)
-    row("one dump: all measures and histograms", measuring, limit, "of reading once")
-    row("  in training, as the step hooks measure it", handing, limit, "of reading once")
+    row(f"one dump: all measures and histograms (bar: {BAR} x)", sum(taken["pass"]), limit, "of reading once")
+    for what, one in zip(PARTS, taken["pass"], strict=True):
+        row(f"  {what}", one, limit, "of reading once")
+    row("the same by torch's operations", sum(taken["torch"]), limit, "of reading once")
+    for what, one in zip(PARTS, taken["torch"], strict=True):
+        row(f"  {what}", one, limit, "of reading once")
+    row("in training, as the step hooks measure it", handing, limit, "of reading once")
     row("  and until it is on disk (log synced)", whole, limit, "of reading once")
     print()
-    return dump()
+    by_pass.before_step()
+    by_pass.gradients()
+    return by_pass.after_step()
+
+
+def measurer_of_torch(layers: tuple[WeightedLayer, ...]) -> Measurer:
+    """What measures on a host without numba."""
+    has_compiler, measures.HAS_COMPILER = measures.HAS_COMPILER, False
+    try:
+        return Measurer(layers)
+    finally:
+        measures.HAS_COMPILER = has_compiler
+
+
+def seconds_of_a_dump(measurer: Measurer) -> list[float]:
+    """What each of the PARTS takes."""
+    return [seconds_of(part) for part in (measurer.before_step, measurer.gradients, measurer.after_step)]
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def in_turn(works: dict[str, Callable[[], list[float]]]) -> dict[str, list[float]]:
+    """Medians of what each takes; they come one after the other, so that all meet the same disturbances."""
+    for work in works.values():
+        for _ in range(2):
+            work()
+    taken: dict[str, list[list[float]]] = {name: [] for name in works}
+    for _ in range(TURNS):
+        for name, work in works.items():
+            taken[name].append(work())
+    return {name: [statistics.median(part) for part in zip(*times, strict=True)] for name, times in taken.items()}
 
 
 def time_to_log(folder: Path, layers: tuple[WeightedLayer, ...], measured: Measured) -> None:

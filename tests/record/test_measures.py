@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from deeptracker.record import histograms, measures, on_device, on_host, one_pass
+from deeptracker.record import histograms, measures, on_host, one_pass
+from deeptracker.record.chunks import Room
 from deeptracker.record.measures import Measured, Measurer
 from deeptracker.record.network import weighted_layers
 from deeptracker.schema import MEASURES, STEP_MEASURES
@@ -26,13 +27,23 @@ MODULES: dict[str, Any] = {
     "linear": lambda: nn.Linear(11, 5),
     "embedding": lambda: nn.Embedding(7, 4),
     "channels last": lambda: nn.Conv2d(3, 7, 3).to(memory_format=torch.channels_last),
+    "inputs first": lambda: inputs_first(nn.Linear(11, 5)),
 }
 
 
-@pytest.fixture(autouse=True, params=["one pass", "torch"])
+def inputs_first(module: nn.Linear) -> nn.Linear:
+    module.weight.data = module.weight.data.t().contiguous().t()
+    return module
+
+
+ROOMS = {"torch": Room.on(torch.device("cpu")), "accelerator": Room(1 << 22, segments=True, waits=False)}
+
+
+@pytest.fixture(autouse=True, params=["one pass", *ROOMS])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Everything here holds for both ways to measure on the host, and the second is that of other devices."""
+    """Everything here holds for both ways to measure on the host, and for the one of accelerators."""
     monkeypatch.setattr(measures, "HAS_COMPILER", request.param == "one pass")
+    monkeypatch.setattr(Room, "on", lambda device: ROOMS[request.param])
     return request.param
 
 
@@ -122,7 +133,7 @@ def test_every_kind_of_layer_is_measured_filter_by_filter(kind: str) -> None:
 
 
 def test_a_layer_of_several_blocks_is_measured_as_one_of_a_single_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_device, "BLOCK_WEIGHTS", 50)
+    monkeypatch.setattr(Room, "on", lambda device: Room(60, segments=False, waits=True))
     monkeypatch.setattr(on_host, "THREAD_WEIGHTS", 50)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     module = nn.Conv2d(3, 7, 3)
@@ -315,7 +326,7 @@ def test_a_failed_measurement_leaves_the_next_dump_without_change(monkeypatch: p
     measurer.after_step()
     measurer.before_step()
     with monkeypatch.context() as patch:
-        patch.setattr(histograms, "count", lambda values: 1 / 0)
+        patch.setattr(histograms, "bins_of", lambda values: 1 / 0)
         patch.setattr(one_pass, "weights", lambda *values: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             measurer.after_step()

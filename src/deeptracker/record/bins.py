@@ -14,7 +14,11 @@ import numpy.typing as npt
 from deeptracker.schema import HISTOGRAM_BINS, HISTOGRAM_DROPPED_BITS
 
 _NEGATIVE = HISTOGRAM_BINS // 2
-_NOT_FINITE = slice(255 << 5, 256 << 5)  # the exponent of NaN and infinities, below the sign
+_EXPONENT = 255 << 5
+"""Below the sign: of NaN and infinities all of these bits are set."""
+
+Counts = npt.NDArray[np.int64] | npt.NDArray[np.uint32]
+"""(HISTOGRAM_BINS,)."""
 
 
 def count_array(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
@@ -23,12 +27,13 @@ def count_array(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
     return np.bincount(bits >> HISTOGRAM_DROPPED_BITS, minlength=HISTOGRAM_BINS).astype(np.int64)
 
 
-def filled_bins(counts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
+def filled_bins(counts: Counts) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
     """Numbers of the filled bins, ascending, and their counts: what goes to disk."""
-    halves = counts.reshape(2, _NEGATIVE).copy()
-    halves[:, _NOT_FINITE] = 0
-    halves[0, 0] += halves[1, 0]
-    halves[1, 0] = 0
-    finite = halves.reshape(HISTOGRAM_BINS)
-    filled = np.flatnonzero(finite)
-    return filled.astype(np.uint16), finite[filled].astype(np.uint32)
+    filled = np.flatnonzero(counts != 0)
+    # Few bins are filled: all else is done with these.
+    zeros = int(counts[0]) + int(counts[_NEGATIVE])
+    filled = filled[(filled & _EXPONENT != _EXPONENT) & (filled & (_NEGATIVE - 1) != 0)]
+    bins, many = filled.astype(np.uint16), counts[filled].astype(np.uint32)
+    if zeros:
+        return np.insert(bins, 0, 0), np.insert(many, 0, zeros)
+    return bins, many

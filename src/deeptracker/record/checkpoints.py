@@ -26,7 +26,7 @@ import numpy as np
 
 from deeptracker.errors import LogFileError, RunExistsError
 from deeptracker.parallel import handed_out
-from deeptracker.record.dump import Dump
+from deeptracker.record.dump import Dump, here
 from deeptracker.record.hierarchy import describe
 from deeptracker.record.kernels import FirstConvolution
 from deeptracker.record.sample_set import SampleSet
@@ -211,7 +211,7 @@ class _Target:
         """The dumps of a block but not of the snapshot before; SnapshotError if that is another than was kept."""
         if block.before is None:
             return dumps
-        kept, measured = self.whole.get(block.before.iteration), dumps[0].measured
+        kept, measured = self.whole.get(block.before.iteration), here(dumps[0].measured)
         if self._there is not None and kept is not None and measured is not None:
             # Extremes are exact; sums may be rounded otherwise by another version of torch.
             known = self._there.filters(kept, ("min", "max"))

@@ -1,13 +1,14 @@
 """What was captured at one iteration, and in which order does it go to the log?
 
-Files of a dump each name all of its parts, so that one which a killed process left unfinished is known as such.
+Files of a dump each name all of its parts, so that one which a killed process left unfinished is known as such. What is
+still on its way from an accelerator (`Later`) is waited for when it is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,23 @@ from deeptracker.store.histograms import Histograms
 from deeptracker.store.listing import KINDS
 from deeptracker.store.log import LogWriter
 
-OfLayer = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+OfLayer = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64] | npt.NDArray[np.uint32]]
 """Measures (measures, filters) of a layer, and how many of its weights and gradients are in each bin (2, bins)."""
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Later(Generic[T_co]):
+    """What is still on its way from an accelerator: `here` waits for it."""
+
+    here: Callable[[], T_co]
+
+
+def here(value: T | Later[T]) -> T:
+    """The value itself, once it is on the host."""
+    return value.here() if isinstance(value, Later) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +64,8 @@ class Dump:
     """One iteration's measures, kernels and predictions; None for what it has not."""
 
     iteration: int
-    measured: Measured | None = None
-    kernels: Kernels | None = None
+    measured: Measured | Later[Measured] | None = None
+    kernels: Kernels | Later[Kernels] | None = None
     predictions: Predictions | None = None
 
     @property
@@ -64,12 +80,13 @@ class Dump:
         return tuple(kind for kind in KINDS if captured[kind] is not None)
 
     def write(self, log: LogWriter) -> None:
-        """Write its files."""
+        """Write its files, once all is on the host."""
+        measured, kernels = here(self.measured), here(self.kernels)
         if self.predictions is not None:
             log.write_predictions(self.iteration, self.predictions, parts=self.parts)
-        if self.measured is not None:
-            log.write_layers(self.iteration, self.measured.histograms, parts=self.parts)
-        if self.kernels is not None:
-            log.write_kernels(self.iteration, self.kernels, parts=self.parts)
-        if self.measured is not None:
-            log.write_filters(self.iteration, self.measured.measures, parts=self.parts)
+        if measured is not None:
+            log.write_layers(self.iteration, measured.histograms, parts=self.parts)
+        if kernels is not None:
+            log.write_kernels(self.iteration, kernels, parts=self.parts)
+        if measured is not None:
+            log.write_filters(self.iteration, measured.measures, parts=self.parts)

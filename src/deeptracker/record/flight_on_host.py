@@ -46,7 +46,7 @@ class HostRows:
         """Copy the weights; nothing is known of this row."""
         self._ring[slot] = np.nan
         self._ring[slot, _NONFINITE] = 0
-        self._before = copied(self._rows(), self._before)
+        self._before = copied(self._rows(), self._before, self._tasks)
 
     def gradients(self, slot: int, scale: torch.Tensor | None, of: Callable[[torch.Tensor], bool]) -> None:
         """Measure gradients of the weights that `of` names, divided by `scale`; those measured last count."""
@@ -56,25 +56,23 @@ class HostRows:
                 rows[index] = layer.rows_as_stored(dense(layer.weight.grad))
                 table[_NONFINITE, self._firsts[index] : self._firsts[index + 1]] = 0
 
-        def work(tasks: list[Task]) -> None:
-            for task in tasks:
-                if task.layer in rows:
-                    block = as_float(rows[task.layer][task.part])
-                    values = as_array(block if scale is None else block / scale.to(block.device))
-                    one_pass.step_gradients(values, self._firsts[task.layer] + task.part.start, table)
+        def measure(task: Task) -> None:
+            if task.layer in rows:
+                block = as_float(rows[task.layer][task.part])
+                values = as_array(block if scale is None else block / scale.to(block.device))
+                one_pass.step_gradients(values, self._firsts[task.layer] + task.part.start, table)
 
-        in_threads(self._tasks, work)
+        in_threads(self._tasks, measure)
 
     def weights(self, slot: int) -> None:
         """Measure the weights, which completes the row."""
         table, rows = self._ring[slot], self._rows()
 
-        def work(tasks: list[Task]) -> None:
-            for task in tasks:
-                values, before = (as_array(as_float(x[task.layer][task.part])) for x in (rows, self._before))
-                one_pass.step_weights(values, before, self._firsts[task.layer] + task.part.start, table)
+        def measure(task: Task) -> None:
+            values, before = (as_array(as_float(x[task.layer][task.part])) for x in (rows, self._before))
+            one_pass.step_weights(values, before, self._firsts[task.layer] + task.part.start, table)
 
-        in_threads(self._tasks, work)
+        in_threads(self._tasks, measure)
 
     def marks(self) -> list[torch.cuda.Event]:
         """What comes once all rows that are complete by now can be read: they can."""

@@ -20,6 +20,14 @@ from deeptracker.schema import HISTOGRAM_BINS, HISTOGRAM_DROPPED_BITS
 
 def count(values: torch.Tensor) -> torch.Tensor:
     """int64 (HISTOGRAM_BINS,): how many values have each bit pattern. What is not finite is still among them."""
+    bins = bins_of(values).view(-1)
+    if bins.device.type == "cpu":
+        return torch.bincount(bins, minlength=HISTOGRAM_BINS)
+    counts = torch.zeros(HISTOGRAM_BINS, dtype=torch.int64, device=bins.device)  # bincount would wait for the device
+    return counts.scatter_add_(0, bins.long(), counts.new_ones(()).expand(len(bins)))
+
+
+def bins_of(values: torch.Tensor) -> torch.Tensor:
+    """int32, as many: the bin of each value."""
     bits = values.to(torch.float32).contiguous().view(torch.int32)
-    bins = (bits >> HISTOGRAM_DROPPED_BITS).bitwise_and_(HISTOGRAM_BINS - 1)
-    return torch.bincount(bins.view(-1), minlength=HISTOGRAM_BINS)
+    return (bits >> HISTOGRAM_DROPPED_BITS).bitwise_and_(HISTOGRAM_BINS - 1)

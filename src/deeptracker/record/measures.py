@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from deeptracker.record.dump import Measured
+from deeptracker.record.dump import Later, Measured, here
 from deeptracker.record.network import WeightedLayer
 from deeptracker.record.on_device import DeviceMeasurer
 
@@ -72,6 +72,11 @@ class Measurer:
     @torch.no_grad()
     def after_step(self) -> Measured:
         """Measure the weights, and return the whole dump. If this fails the next dump has no `change`."""
+        return here(self.after_step_later())
+
+    @torch.no_grad()
+    def after_step_later(self) -> Measured | Later[Measured]:
+        """The same, but nothing waits for an accelerator."""
         for measurer in self._measurers:
             measurer.weights()
         return self._collect()
@@ -93,10 +98,15 @@ class Measurer:
         for measurer in self._measurers:
             measurer.clear()
 
-    def _collect(self) -> Measured:
-        results = [result for measurer in self._measurers for result in measurer.results()]
-        in_order = [results[place] for place in np.argsort([at for group in self._groups for at in group])]
-        return Measured.of(in_order)
+    def _collect(self) -> Measured | Later[Measured]:
+        parts = [measurer.results() for measurer in self._measurers]
+        order = np.argsort([at for group in self._groups for at in group])
+
+        def collected() -> Measured:
+            results = [result for part in parts for result in here(part)]
+            return Measured.of([results[place] for place in order])
+
+        return Later(collected) if any(isinstance(part, Later) for part in parts) else collected()
 
 
 def _measurer(layers: Sequence[WeightedLayer]) -> HostMeasurer | DeviceMeasurer:

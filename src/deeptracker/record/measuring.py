@@ -15,14 +15,15 @@ import torch
 from torch import nn
 
 from deeptracker.record.beginning import Beginning
-from deeptracker.record.dump import Measured
+from deeptracker.record.dump import Later, Measured
 from deeptracker.record.graph import network_of
 from deeptracker.record.hierarchy import describe
-from deeptracker.record.kernels import FirstConvolution
+from deeptracker.record.kernels import FirstConvolution, kernels_of
 from deeptracker.record.measures import Measurer
 from deeptracker.record.network import WeightedLayer, arranged, weighted_layers
 from deeptracker.record.ranks import Ranks
 from deeptracker.record.sharded import ShardedConvolution, ShardedMeasurer, is_sharded
+from deeptracker.record.transfer import Arriving
 from deeptracker.record.versions import same_layers
 from deeptracker.schema import Kernels, Network
 
@@ -97,14 +98,27 @@ class Measuring:
         if self._measurer is not None:
             self._measurer.gradients(scale=scale, of=of)
 
-    def after_step(self) -> Measured | None:
+    def after_step(self) -> Measured | Later[Measured] | None:
         """Measure the weights: the whole dump where this process writes it."""
+        if isinstance(self._measurer, Measurer):
+            return self._measurer.after_step_later()
         return None if self._measurer is None else self._measurer.after_step()
 
     def weights(self) -> Measured | None:
         """Measure the weights where no step is under way; None where several processes would have to."""
         return self._measurer.weights() if isinstance(self._measurer, Measurer) else None
 
-    def kernels(self) -> Kernels | None:
+    def kernels(self) -> Kernels | Later[Kernels] | None:
         """The first convolution's, if there is one, and it is recorded."""
+        if isinstance(self._convolution, FirstConvolution):
+            return _on_their_way(self._convolution)
         return None if self._convolution is None else self._convolution.kernels()
+
+
+def _on_their_way(convolution: FirstConvolution) -> Kernels | Later[Kernels]:
+    """Its kernels as they are now; of an accelerator nobody waits for them here."""
+    index, layer = convolution.index, convolution.layer
+    if layer.weight.device.type == "cpu":
+        return convolution.kernels()
+    arriving = Arriving(layer.rows(layer.weight.detach()).float())
+    return Later(lambda: kernels_of(index, layer.layer, arriving.here()))

@@ -1,18 +1,19 @@
 """How are the measures of a dump taken with torch's own operations, on an accelerator?
 
-1. Before a due optimizer step weights are copied, gradients measured. After it each layer is walked in blocks of
-   filters; on an accelerator a layer is one block. Where numba is missing (`on_host.py`) this measures on the host too,
-   in blocks that fit the processor's cache.
-2. Sums and norms are accumulated in float64 (float32 on Apple's GPUs, which have no other), whatever the model's dtype:
-   squares of weights and gradients as small as 1e-30 are met in dying filters, and would be 0 in float32.
-3. ‖w‖² = Σ(w - m)² + 2m Σ(w - m) + n m² and <w, p> = (‖w‖² + ‖p‖² - ‖w - p‖²) / 2 save two passes.
-4. Results stay on the device until all are there: one transfer.
+1. The filters of all layers are measured in a few chunks (`chunks.py`), each by some hundred operations, however many
+   layers there are. Nothing waits for the device: sizes are known on the host, and the results are one packed copy to
+   it (`transfer.py`), for which the writer's thread waits.
+2. Before a due optimizer step weights are copied, gradients measured. After it weights are measured, and compared with
+   these and with those of the dump before. Where numba is missing (`on_host.py`) this measures on the host too.
+3. All is computed in float64, whatever the model's dtype (in float32 on Apple's GPUs, which have no other): squares of
+   weights and gradients as small as 1e-30 are met in dying filters, and would be 0 in float32.
+4. <w, p> = (‖w‖² + ‖p‖² - ‖w - p‖²) / 2 saves a pass.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,25 +21,39 @@ import numpy as np
 import torch
 
 from deeptracker.record import histograms
-from deeptracker.record.dump import OfLayer
+from deeptracker.record.chunks import Chunk, Room, Rows, dealt_out
+from deeptracker.record.dump import Later, OfLayer
 from deeptracker.record.network import WeightedLayer
-from deeptracker.schema import HISTOGRAM_BINS, MEASURES
+from deeptracker.record.transfer import Arriving, to_device
+from deeptracker.schema import GRADIENT_MEASURES, HISTOGRAM_BINS, MEASURES, STEP_MEASURES, WEIGHT_MEASURES
 
-BLOCK_WEIGHTS = 1 << 18
+KEPT_PLANS = 8
+"""For so many sets of layers it is kept how they are dealt out: which have gradients may be others each time."""
 
-_ROW = {name: row for row, name in enumerate(MEASURES)}
 _WEIGHT, _GRADIENT = 0, 1
+_TABLE = (*WEIGHT_MEASURES, "weight_nonfinite", *GRADIENT_MEASURES, "grad_nonfinite", *STEP_MEASURES)
+_ROW = {name: row for row, name in enumerate(_TABLE)}
+_MEASURED = [_ROW[name] for name in MEASURES[:-1]]
+_NONFINITE = [_ROW["weight_nonfinite"], _ROW["grad_nonfinite"]]
 
 
 class DeviceMeasurer:
-    """Measures layers of one device where they are."""
+    """Measures layers of one device where they are. `room` is for tests: what is usual there, if not given."""
 
-    def __init__(self, layers: Sequence[WeightedLayer]) -> None:
+    def __init__(self, layers: Sequence[WeightedLayer], room: Room | None = None) -> None:
         self._layers = layers
-        self._before: list[torch.Tensor] | None = None
-        self._previous: list[_Previous] | None = None
-        self._tables = [_on_device_of(x, (len(MEASURES), x.layer.filters), torch.float32) for x in layers]
-        self._counts = [_on_device_of(x, (2, HISTOGRAM_BINS), torch.int64) for x in layers]
+        self._device = layers[0].weight.device
+        self._room = room or Room.on(self._device)
+        self._ends = np.cumsum([layer.layer.filters for layer in layers])
+        self._are_channels_last = [_is_channels_last(layer.weight) for layer in layers]
+        self._plans: dict[tuple[int, ...], _Plan] = {}
+        self._all = _Plan.of(range(len(layers)), layers, self._room)
+        self._before: list[torch.Tensor] = []
+        self._previous: list[_Previous] = []
+        in_table = len(_TABLE) * int(self._ends[-1])
+        self._packed = torch.zeros(in_table + 2 * len(layers) * HISTOGRAM_BINS, dtype=torch.int32, device=self._device)
+        self._table = self._packed[:in_table].view(torch.float32).view(len(_TABLE), -1)
+        self._counts = self._packed[in_table:].view(2, len(layers), HISTOGRAM_BINS)
 
     def follow(self, layers: Sequence[WeightedLayer]) -> None:
         """The same layers with other parameters."""
@@ -46,69 +61,153 @@ class DeviceMeasurer:
 
     def clear(self) -> None:
         """Begin a dump: nothing is known."""
-        for table, counts in zip(self._tables, self._counts, strict=True):
-            table.fill_(math.nan)[_ROW["nonfinite"]] = 0
-            counts.zero_()
+        self._table.fill_(math.nan)
+        for row in _NONFINITE:
+            self._table[row].zero_()
+        self._counts.zero_()
 
-    def results(self) -> list[OfLayer]:
+    def results(self) -> Later[list[OfLayer]]:
         """What was measured of each layer."""
-        table = torch.cat(self._tables, 1).cpu().numpy()
-        on_host = self._counts[0].device.type == "cpu"  # then a copy would be in vain, of many MB
-        counts = self._counts if on_host else torch.stack(self._counts).cpu()
-        ends = np.cumsum([layer.layer.filters for layer in self._layers])
-        return [(of, x.numpy()) for of, x in zip(np.split(table, ends[:-1], axis=1), counts, strict=True)]
+        arriving, rows, ends = Arriving(self._packed), len(_TABLE), self._ends
+
+        def here() -> list[OfLayer]:
+            packed = arriving.here()
+            in_table = rows * int(ends[-1])
+            table = packed[:in_table].view(np.float32).reshape(rows, -1)
+            measures = np.concatenate([table[_MEASURED], table[_NONFINITE].sum(0, keepdims=True)])
+            counts = packed[in_table:].view(np.uint32).reshape(2, -1, HISTOGRAM_BINS)  # int32 that may have gone round
+            of_layers = np.split(measures, ends[:-1], axis=1)
+            return [(of, counts[:, place]) for place, of in enumerate(of_layers)]
+
+        return Later(here)
 
     def remember(self) -> None:
         """Take the weights as those of the dump before."""
-        self._previous = [_Previous.of(layer) for layer in self._layers]
+        rows = self._weights()
+        with _without_autocast(self._device):
+            self._previous = [_Previous.of(chunk, chunk.gathered(rows)) for chunk in self._all.chunks]
 
     def before_step(self) -> None:
         """Copy the weights."""
-        self._before = [_copied_rows(layer) for layer in self._layers]
+        rows = self._weights()
+        with _without_autocast(self._device):
+            self._before = [_copy(chunk, chunk.gathered(rows)) for chunk in self._all.chunks]
 
     def forget_step(self) -> None:
         """There was no step."""
-        self._before = None
+        self._before = []
 
     def gradients(self, scale: torch.Tensor | None, of: Callable[[torch.Tensor], bool]) -> None:
         """Measure gradients of the weights that `of` names, divided by `scale`; those measured last count."""
-        for index, layer in enumerate(self._layers):
-            gradient = layer.weight.grad
-            if gradient is None or not of(layer.weight):
-                continue
-            self._tables[index][_ROW["nonfinite"]] = 0
-            self._counts[index][_GRADIENT] = 0
-            rows = layer.rows(dense(gradient))
-            with _without_autocast(rows):
-                for part in _blocks(rows):
-                    block = as_float(rows[part])
-                    block = block if scale is None else block / scale.to(block.device)
-                    _measure_gradient(block, self._tables[index][:, part])
-                    self._counts[index][_GRADIENT] += histograms.count(block)
+        places = tuple(at for at, x in enumerate(self._layers) if x.weight.grad is not None and of(x.weight))
+        if not places:
+            return
+        plan = self._plan(places)
+        rows = _Rows(self._gradient)
+        counts = self._counts[_GRADIENT]
+        counts.index_fill_(0, plan.places, 0)
+        with _without_autocast(self._device):
+            for chunk in plan.chunks:
+                found = as_float(chunk.gathered(rows))
+                found = found if scale is None else found / scale.to(self._device, non_blocking=True)
+                _, mean, sd, norm, nonfinite = self._spread(chunk, found, _precise(found))
+                self._store(chunk, "grad_mean", mean, sd, norm, chunk.largest(found), nonfinite)
+                chunk.count(histograms.bins_of(found), counts, waits=self._room.waits)
 
     def weights(self) -> None:
         """Measure the weights. If this fails the next dump has no `change`."""
-        before, previous, self._before, self._previous = self._before, self._previous, None, None
-        now = [] if previous is None else previous
-        for index, layer in enumerate(self._layers):
-            rows = layer.rows(layer.weight.detach())
-            if previous is None:
-                now.append(_Previous.empty(rows))
-            with _without_autocast(rows):
-                for part in _blocks(rows):
-                    block, out = as_float(rows[part]), self._tables[index][:, part]
-                    sizes = _measure_weights(block, out)
-                    if before is not None:
-                        _measure_update(block, as_float(before[index][part]), out)
-                    _compare(block, sizes, now[index], part, out, known=previous is not None)
-                    now[index].rows[part] = rows[part]
-                    self._counts[index][_WEIGHT] += histograms.count(block)
+        before, previous, self._before, self._previous = self._before, self._previous, [], []
+        rows, now = self._weights(), []
+        with _without_autocast(self._device):
+            for chunk in self._all.chunks:
+                # Taken from the lists, so that their memory is free again for the next.
+                then, old = before.pop(0) if before else None, previous.pop(0) if previous else None
+                stored = chunk.gathered(rows)
+                found = as_float(stored)
+                values = _precise(found)
+                sizes = self._measure_weights(chunk, found, values)
+                if then is not None:
+                    self._measure_update(chunk, values, then)
+                if old is not None:
+                    self._compare(chunk, values, sizes, old)
+                del values
+                chunk.count(histograms.bins_of(found), self._counts[_WEIGHT], waits=self._room.waits)
+                now.append(_Previous(_copy(chunk, stored, None if old is None else old.stored), sizes))
         self._previous = now
+
+    def _plan(self, places: tuple[int, ...]) -> _Plan:
+        if len(places) == len(self._layers):
+            return self._all
+        if places not in self._plans:
+            if len(self._plans) == KEPT_PLANS:
+                del self._plans[next(iter(self._plans))]
+            self._plans[places] = _Plan.of(places, self._layers, self._room)
+        return self._plans[places]
+
+    def _weights(self) -> Rows:
+        def rows(place: int) -> torch.Tensor:
+            layer = self._layers[place]
+            return _rows(layer, layer.weight.detach(), channels_last=self._are_channels_last[place])
+
+        return _Rows(rows)
+
+    def _gradient(self, place: int) -> torch.Tensor:
+        layer = self._layers[place]
+        assert layer.weight.grad is not None
+        return _rows(layer, dense(layer.weight.grad))
+
+    def _measure_weights(self, chunk: Chunk, found: torch.Tensor, values: torch.Tensor) -> _Sizes:
+        total, mean, sd, norm, nonfinite = self._spread(chunk, found, values)
+        sizes = _Sizes(chunk.total(values.abs()), norm)
+        self._store(chunk, "sum", total, mean, sd, chunk.least(found), chunk.largest(found), sizes.l1, norm, nonfinite)
+        return sizes
+
+    def _measure_update(self, chunk: Chunk, values: torch.Tensor, before: torch.Tensor) -> None:
+        then = _precise(before)
+        self._store(chunk, "update_ratio", _ratio(chunk.norm(values - then), chunk.norm(then)))
+
+    def _compare(self, chunk: Chunk, values: torch.Tensor, sizes: _Sizes, previous: _Previous) -> None:
+        norm, then = sizes.l2, previous.sizes
+        difference = values - _precise(previous.stored)
+        moved = chunk.norm(difference)
+        # Divided before multiplied: squares of the norms of dying filters would leave the range.
+        change = _ratio(moved, then.l2)
+        cosine = (_ratio(norm, then.l2) + _ratio(then.l2, norm) - change * _ratio(moved, norm)) / 2
+        change_l1 = _ratio(chunk.total(difference.abs_()), then.l1)
+        self._store(chunk, "cosine", cosine.clamp(-1, 1), change, change_l1, moved)
+
+    def _spread(self, chunk: Chunk, found: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Sum, mean, standard deviation and norm of each filter, and how many of its values are not finite."""
+        total = chunk.total(values)
+        mean = total / chunk.fan_ins
+        sd = (chunk.norm(values - chunk.each(mean)).square() / chunk.fan_ins).sqrt()
+        if self._room.waits and bool(torch.isfinite(total).all()):
+            return total, mean, sd, chunk.norm(values), torch.zeros_like(total)
+        nonfinite = chunk.total(torch.isfinite(found).logical_not_().to(values.dtype))
+        return total, mean, sd, chunk.norm(values), nonfinite
+
+    def _store(self, chunk: Chunk, first: str, *measures: torch.Tensor) -> None:
+        """Put measures of a chunk's filters into the rows from `first` on."""
+        rows = self._table[_ROW[first] : _ROW[first] + len(measures)]
+        rows.index_copy_(1, chunk.columns, torch.stack(measures).to(torch.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the layers at some places are dealt out."""
+
+    places: torch.Tensor
+    chunks: list[Chunk]
+
+    @classmethod
+    def of(cls, places: Sequence[int], layers: Sequence[WeightedLayer], room: Room) -> _Plan:
+        there = to_device(np.array(places, np.int64), layers[0].weight.device)
+        return cls(there, dealt_out(layers, places, room))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sizes:
-    """How large each row is: Σ |w| and ‖w‖."""
+    """How large each filter of a chunk is: Σ |w| and ‖w‖."""
 
     l1: torch.Tensor
     l2: torch.Tensor
@@ -116,108 +215,28 @@ class _Sizes:
 
 @dataclass(frozen=True, slots=True)
 class _Previous:
-    """A layer's weights at the dump before, as rows, and how large they were."""
+    """A chunk's weights at the dump before, and how large its filters were."""
 
-    rows: torch.Tensor
+    stored: torch.Tensor
     sizes: _Sizes
 
     @classmethod
-    def empty(cls, rows: torch.Tensor) -> _Previous:
-        return cls(torch.empty(rows.shape, dtype=rows.dtype, device=rows.device), _unknown_sizes(rows))
-
-    @classmethod
-    def of(cls, layer: WeightedLayer) -> _Previous:
-        rows = _copied_rows(layer)
-        previous = cls(rows, _unknown_sizes(rows))
-        for part in _blocks(rows):
-            block = as_float(rows[part])
-            previous.keep(part, _Sizes(_total(block.abs()), _norm(block)))
-        return previous
-
-    def keep(self, part: slice, sizes: _Sizes) -> None:
-        self.sizes.l1[part], self.sizes.l2[part] = sizes.l1, sizes.l2
+    def of(cls, chunk: Chunk, stored: torch.Tensor) -> _Previous:
+        values = _precise(as_float(stored))
+        return cls(_copy(chunk, stored), _Sizes(chunk.total(values.abs()), chunk.norm(values)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """Sum, mean, standard deviation and norm of each row, and how many values in it are not finite."""
+class _Rows:
+    """The rows of the layer that was asked for last are kept: where they are a copy, it is made once for all pieces."""
 
-    total: torch.Tensor
-    mean: torch.Tensor
-    sd: torch.Tensor
-    norm: torch.Tensor
-    nonfinite: torch.Tensor | float
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._kept: tuple[int, torch.Tensor] | None = None
 
-    @classmethod
-    def of(cls, block: torch.Tensor) -> _Spread:
-        n = block.shape[1]
-        total = _total(block)
-        mean = total / n
-        centre = mean.to(block.dtype)
-        squares = _norm(block - centre[:, None]).square()
-        off = mean - centre  # what rounding the mean to the weights' dtype has taken away
-        sd = (squares / n - off.square()).clamp_min(0).sqrt()
-        norm = (squares + n * centre.to(mean.dtype) * (2 * off + centre)).clamp_min(0).sqrt()
-        if block.device.type == "cpu" and bool(torch.isfinite(squares).all()):
-            return cls(total, mean, sd, norm, 0.0)
-        # With infinities the identity gives NaN for a norm that is infinite; elsewhere, asking would wait for the GPU.
-        return cls(total, mean, sd, _norm(block), (~torch.isfinite(block)).sum(1))
-
-
-def _measure_gradient(block: torch.Tensor, out: torch.Tensor) -> None:
-    spread = _Spread.of(block)
-    _store(out, grad_mean=spread.mean, grad_sd=spread.sd, grad_l2=spread.norm, grad_max=block.amax(1))
-    out[_ROW["nonfinite"]] += spread.nonfinite
-
-
-def _measure_weights(block: torch.Tensor, out: torch.Tensor) -> _Sizes:
-    spread = _Spread.of(block)
-    sizes = _Sizes(_total(block.abs()), spread.norm)
-    _store(out, sum=spread.total, mean=spread.mean, sd=spread.sd, l1=sizes.l1, l2=sizes.l2)
-    _store(out, min=block.amin(1), max=block.amax(1))
-    out[_ROW["nonfinite"]] += spread.nonfinite
-    return sizes
-
-
-def _measure_update(block: torch.Tensor, before: torch.Tensor, out: torch.Tensor) -> None:
-    _store(out, update_ratio=_ratio(_norm(block - before), _norm(before)))
-
-
-def _compare(
-    block: torch.Tensor, sizes: _Sizes, previous: _Previous, part: slice, out: torch.Tensor, *, known: bool
-) -> None:
-    if known:
-        norm, norm_before, l1_before = sizes.l2, previous.sizes.l2[part], previous.sizes.l1[part]
-        difference = block - as_float(previous.rows[part])
-        moved = _norm(difference)
-        # Divided before multiplied: squares of the norms of dying filters would leave the range.
-        change = _ratio(moved, norm_before)
-        cosine = (_ratio(norm, norm_before) + _ratio(norm_before, norm) - change * _ratio(moved, norm)) / 2
-        _store(out, cosine=cosine.clamp(-1, 1), change=change, euclidean=moved)
-        _store(out, change_l1=_ratio(_total(difference.abs_()), l1_before))
-    previous.keep(part, sizes)
-
-
-def _store(out: torch.Tensor, **measures: torch.Tensor) -> None:
-    for name, values in measures.items():
-        out[_ROW[name]] = values
-
-
-def _ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
-    return torch.where(denominator > 0, numerator / denominator, math.nan)
-
-
-def _total(block: torch.Tensor) -> torch.Tensor:
-    return block.sum(1, dtype=_precise(block))
-
-
-def _norm(block: torch.Tensor) -> torch.Tensor:
-    norm: torch.Tensor = torch.linalg.vector_norm(block, dim=1, dtype=_precise(block))
-    return norm
-
-
-def _precise(tensor: torch.Tensor) -> torch.dtype:
-    return torch.float32 if tensor.device.type == "mps" else torch.float64
+    def __call__(self, place: int) -> torch.Tensor:
+        if self._kept is None or self._kept[0] != place:
+            self._kept = place, self._rows(place)
+        return self._kept[1]
 
 
 def dense(gradient: torch.Tensor) -> torch.Tensor:
@@ -230,27 +249,37 @@ def as_float(block: torch.Tensor) -> torch.Tensor:
     return block if block.dtype in (torch.float32, torch.float64) else block.float()
 
 
-def _blocks(rows: torch.Tensor) -> Iterator[slice]:
-    filters, fan_in = rows.shape
-    size = max(1, BLOCK_WEIGHTS // fan_in) if rows.device.type == "cpu" else filters
-    for first in range(0, filters, size):
-        yield slice(first, first + size)
+def _precise(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.to(torch.float32 if tensor.device.type == "mps" else torch.float64)
 
 
-def _copied_rows(layer: WeightedLayer) -> torch.Tensor:
-    weight = layer.weight.detach()
-    rows = layer.rows(weight)
-    return rows.clone() if rows.data_ptr() == weight.data_ptr() else rows
+def _ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
+    return torch.where(denominator > 0, numerator / denominator, math.nan)
 
 
-def _unknown_sizes(rows: torch.Tensor) -> _Sizes:
-    nan = torch.full((2, len(rows)), math.nan, dtype=_precise(rows), device=rows.device)
-    return _Sizes(nan[0], nan[1])
+def _copy(chunk: Chunk, gathered: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
+    """What was gathered, but not the weights themselves: in memory that is kept, if it fits, as that is faster."""
+    if chunk.copies:
+        return gathered
+    if kept is None or kept.dtype != gathered.dtype:
+        return gathered.clone()
+    torch._foreach_copy_([kept], [gathered])
+    return kept
 
 
-def _on_device_of(layer: WeightedLayer, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    return torch.zeros(shape, dtype=dtype, device=layer.weight.device)
+def _rows(layer: WeightedLayer, tensor: torch.Tensor, *, channels_last: bool | None = None) -> torch.Tensor:
+    """As `WeightedLayer.rows`, but weights in channels-last order are taken as they lie."""
+    if channels_last is None:
+        channels_last = _is_channels_last(tensor)
+    if channels_last and not layer.groups:
+        tensor = tensor.movedim(1, -1)
+        return tensor.reshape(layer.layer.filters, layer.layer.fan_in)
+    return layer.rows(tensor)
 
 
-def _without_autocast(rows: torch.Tensor) -> Any:
-    return torch.autocast(rows.device.type, enabled=False)
+def _is_channels_last(tensor: torch.Tensor) -> bool:
+    return tensor.ndim > 2 and not tensor.is_contiguous() and tensor.movedim(1, -1).is_contiguous()
+
+
+def _without_autocast(device: torch.device) -> Any:
+    return torch.autocast(device.type, enabled=False)

@@ -5,7 +5,8 @@
 2. `one_pass.py` measures; it is compiled once on a machine, some seconds, and kept. Weights in bfloat16 or float16 are
    measured as float32, a task's at a time.
 3. Copies of the weights (before the step, and at the dump before) lie in memory that is kept between dumps: to ask for
-   it anew would take longer than to copy.
+   it anew would take longer than to copy. The same threads copy: torch's go on spinning for some milliseconds after
+   what they did together, and would take the processors from those that measure next.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from deeptracker.schema import HISTOGRAM_BINS, MEASURES
 THREAD_WEIGHTS = 1 << 19
 """No thread is started for fewer weights: that takes as long as to measure them."""
 
+FILTER_WEIGHTS = 128
+"""A filter, however small, takes as long as so many weights more."""
+
 _NONFINITE = MEASURES.index("nonfinite")
 _WEIGHT, _GRADIENT = 0, 1
 
@@ -46,9 +50,11 @@ class HostMeasurer:
 
     def __init__(self, layers: Sequence[WeightedLayer]) -> None:
         self._layers = layers
-        self._tasks = dealt([(x.layer.filters, x.layer.fan_in) for x in layers], torch.get_num_threads())
+        self._tasks = dealt(
+            [(x.layer.filters, x.layer.fan_in + FILTER_WEIGHTS) for x in layers], torch.get_num_threads()
+        )
         self._tables = [np.empty((len(MEASURES), x.layer.filters), np.float32) for x in layers]
-        self._counts = np.zeros((len(layers), 2, HISTOGRAM_BINS), np.int64)
+        self._counts = np.zeros((len(layers), 2, HISTOGRAM_BINS), np.uint32)
         self._before: list[torch.Tensor] = []
         self._previous: list[torch.Tensor] = []
         self._has_before = self._has_previous = False
@@ -70,12 +76,12 @@ class HostMeasurer:
 
     def remember(self) -> None:
         """Take the weights as those of the dump before."""
-        self._previous = copied(self._rows(), self._previous)
+        self._previous = copied(self._rows(), self._previous, self._tasks)
         self._has_previous = True
 
     def before_step(self) -> None:
         """Copy the weights."""
-        self._before = copied(self._rows(), self._before)
+        self._before = copied(self._rows(), self._before, self._tasks)
         self._has_before = True
 
     def forget_step(self) -> None:
@@ -136,26 +142,42 @@ class HostMeasurer:
         """Do all tasks; a layer's bins are added up where two threads have it."""
         apart: list[tuple[int, one_pass.Counts]] = []
 
-        def work(tasks: list[Task]) -> None:
-            for task in tasks:
-                counts = self._counts[task.layer, what]
-                if task.continues:
-                    counts = np.zeros(HISTOGRAM_BINS, np.int64)
-                    apart.append((task.layer, counts))
-                measure(task, counts)
+        def counted(task: Task) -> None:
+            counts = self._counts[task.layer, what]
+            if task.continues:
+                counts = np.zeros(HISTOGRAM_BINS, np.uint32)
+                apart.append((task.layer, counts))
+            measure(task, counts)
 
-        in_threads(self._tasks, work)
+        in_threads(self._tasks, counted)
         for layer, counts in apart:
             self._counts[layer, what] += counts
 
 
-def in_threads(tasks: Sequence[list[Task]], work: Callable[[list[Task]], None]) -> None:
+def in_threads(tasks: Sequence[list[Task]], do: Callable[[Task], None]) -> None:
     """Do the tasks of each thread in one of its own, and wait for all; an error in one is raised."""
+
+    def work(of_thread: list[Task]) -> None:
+        for task in of_thread:
+            do(task)
+
     if len(tasks) == 1:
         work(tasks[0])
     else:
         with ThreadPoolExecutor(len(tasks)) as pool:
             list(pool.map(work, tasks))
+
+
+def copied(rows: Sequence[torch.Tensor], kept: list[torch.Tensor], tasks: Sequence[list[Task]]) -> list[torch.Tensor]:
+    """Copies of the rows of each layer, in the memory of those that are kept where they fit."""
+    if [(x.shape, x.dtype) for x in kept] != [(x.shape, x.dtype) for x in rows]:
+        kept = [torch.empty(x.shape, dtype=x.dtype) for x in rows]
+
+    def copy(task: Task) -> None:
+        np.copyto(_bytes(kept[task.layer][task.part]), _bytes(rows[task.layer][task.part].contiguous()))
+
+    in_threads(tasks, copy)
+    return kept
 
 
 def dealt(sizes: Sequence[tuple[int, int]], threads: int) -> list[list[Task]]:
@@ -180,16 +202,13 @@ def dealt(sizes: Sequence[tuple[int, int]], threads: int) -> list[list[Task]]:
     return [of_thread for of_thread in tasks if of_thread]
 
 
-def copied(rows: Sequence[torch.Tensor], kept: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Copies of the rows of each layer, in the memory of those that are kept where they fit."""
-    if [(x.shape, x.dtype) for x in kept] != [(x.shape, x.dtype) for x in rows]:
-        kept = [torch.empty(x.shape, dtype=x.dtype) for x in rows]
-    for copy, of_layer in zip(kept, rows, strict=True):
-        copy.copy_(of_layer)
-    return list(kept)
-
-
 def as_array(block: torch.Tensor) -> npt.NDArray[Any]:
-    """What numba takes."""
+    """The same as an array, contiguous; a view where it can be."""
     array: npt.NDArray[Any] = block.contiguous().numpy()
+    return array
+
+
+def _bytes(block: torch.Tensor) -> npt.NDArray[np.uint8]:
+    """A tensor's own memory, whatever its dtype: numpy knows no bfloat16."""
+    array: npt.NDArray[np.uint8] = block.view(torch.uint8).numpy()
     return array

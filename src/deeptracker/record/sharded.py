@@ -18,15 +18,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed as dist
 
 from deeptracker.record import histograms
-from deeptracker.record.dump import Measured
+from deeptracker.record.dump import Later, Measured
 from deeptracker.record.kernels import first_convolution, kernels_of
 from deeptracker.record.measures import Measurer
 from deeptracker.record.network import WeightedLayer
 from deeptracker.record.ranks import Ranks
+from deeptracker.record.transfer import Arriving
 from deeptracker.schema import HISTOGRAM_BINS, MEASURES, Kernels
 from deeptracker.store.histograms import Histograms
 
@@ -97,7 +99,7 @@ class ShardedMeasurer:
                 self._counts[piece.layer, 1] += histograms.count(rows)
 
     @torch.no_grad()
-    def after_step(self) -> Measured | None:
+    def after_step(self) -> Measured | Later[Measured] | None:
         """Measure the weights; the whole dump on rank 0, None elsewhere. RuntimeError where a process has failed."""
         if not self._begun:
             self._begin()
@@ -117,10 +119,12 @@ class ShardedMeasurer:
             raise error
         if not self._ranks.leads:
             return None
-        came = int(self._sums[0, -1])
-        if came != self._ranks.count:
-            raise RuntimeError(f"all {self._ranks.count} processes must measure their weights. {came} did")
-        return self._collect()
+        sums, extremes, counts = (Arriving(x) for x in (self._sums, self._extremes, self._counts))
+
+        def collected() -> Measured:
+            return self._collect(sums.here(), extremes.here(), counts.here())
+
+        return collected() if self._sums.device.type == "cpu" else Later(collected)
 
     def _begin(self) -> None:
         self._begun, self._error = True, None
@@ -180,10 +184,12 @@ class ShardedMeasurer:
         for name, value in sums.items():
             self._sums[_ROW[name], piece.filters] += value
 
-    def _collect(self) -> Measured:
-        table = self._sums[:, : self._filters].cpu().numpy()
-        lowest, highest, grad_highest = self._extremes.cpu().numpy()
-        counts = self._counts.cpu().numpy()
+    def _collect(self, sums: npt.NDArray[Any], extremes: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Measured:
+        came = int(sums[0, -1])
+        if came != self._ranks.count:
+            raise RuntimeError(f"all {self._ranks.count} processes must measure their weights. {came} did")
+        table = sums[:, : self._filters]
+        lowest, highest, grad_highest = extremes
         with np.errstate(all="ignore"):
             found = _measures({name: table[row] for name, row in _ROW.items()}, -lowest, highest, grad_highest)
         bins = [[histograms.filled_bins(of_layer[kind]) for of_layer in counts] for kind in (0, 1)]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from deeptracker.record.dump import Dump, Measured
+from deeptracker.record.dump import Dump, Later, Measured
 from deeptracker.record.flight import Flights
 from deeptracker.record.losses import Losses
 from deeptracker.record.measuring import Measuring
@@ -62,11 +62,11 @@ class StepMeasures:
         if part.closure:
             self._gradients(part, None, owned)
 
-    def whole(self, iteration: int) -> tuple[Measured | None, Kernels | None]:
+    def whole(self, iteration: int) -> tuple[Measured | Later[Measured] | None, Kernels | Later[Kernels] | None]:
         """What there is for the dump of an iteration, which is done."""
         self._iteration = iteration
-        measured: list[Measured | None] = []
-        kernels: list[Kernels | None] = []
+        measured: list[Measured | Later[Measured] | None] = []
+        kernels: list[Kernels | Later[Kernels] | None] = []
         if self._is_whole:
             self._take(lambda it: measured.append(it.after_step()))
         with self._losses.guard("kernels", iteration), self._overhead.timed("measure"):

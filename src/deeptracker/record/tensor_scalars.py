@@ -1,16 +1,19 @@
 """How is a loss logged without waiting for the accelerator that computes it?
 
-Tensors are kept as detached copies, and converted together when rows are taken: one transfer a device and dtype.
+Tensors are kept as detached copies. When rows are taken they begin to be copied to the host, all of a device and dtype
+together; they are numbers once these are written, by the writer's thread.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from deeptracker.record.scalars import Rows, Scalars
+from deeptracker.record.transfer import Arriving
 
 
 class TensorScalars(Scalars):
@@ -30,6 +33,17 @@ class TensorScalars(Scalars):
                 if isinstance(value, torch.Tensor):
                     places[value.device, value.dtype].append((row, name))
         for found in places.values():
-            numbers = torch.stack([row[name] for row, name in found]).cpu().to(torch.float64).tolist()
-            for (row, name), number in zip(found, numbers, strict=True):
-                row[name] = number
+            arriving = Arriving(torch.stack([row[name] for row, name in found]))
+            for place, (row, name) in enumerate(found):
+                row[name] = _Number(arriving, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """One of several numbers that are on their way."""
+
+    arriving: Arriving
+    place: int
+
+    def __float__(self) -> float:
+        return float(self.arriving.tensor()[self.place])
