@@ -9,7 +9,7 @@ export const HELP = [
       ['Alt Enter', 'the same for all siblings'],
       ['Backspace', 'up one level; at the top: show all iterations'],
       ['M', 'mark this iteration'],
-      ['F', 'iteration by iteration: what was kept before the nearest dump that showed trouble (Esc: back)'],
+      ['F', 'into the iterations before the nearest dump that showed trouble (Esc: back)'],
       ['B', 'begin and end a selection of iterations'],
       ['Z', 'zoom to the selection'],
       ['+ -', 'zoom in and out'],
