@@ -5,10 +5,10 @@ BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
-# Tests write thousands of small files and flush each to the disk: to memory, where there is room. Two processes of
-# tests share two cores, so whatever they start computes with one thread.
+# Tests write thousands of small files and flush each to the disk: to memory, where there is room. They often wait, for
+# processes and servers, so there is one more of them than processors; whatever they start computes with one thread.
 ROOM := $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 8000000 2>/dev/null && echo /dev/shm)
-PYTEST := OMP_NUM_THREADS=1 $(if $(ROOM),PYTEST_DEBUG_TEMPROOT=$(ROOM)) $(BIN)/pytest -n auto
+PYTEST := OMP_NUM_THREADS=1 $(if $(ROOM),PYTEST_DEBUG_TEMPROOT=$(ROOM)) $(BIN)/pytest -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .PHONY: help demo test frameworks check style format unit browser bench bench-growth bench-live bench-rivals web clean chromium
 

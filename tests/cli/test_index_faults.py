@@ -268,7 +268,7 @@ def resume(place: Path, after: int, dumps: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("after", [199, 150, 128, 30])
+@pytest.mark.parametrize("after", [199, 128, 30])
 def test_builders_at_once_and_training_resumed_meanwhile_are_never_seen(
     alone: Path, expected: dict[str, str], tmp_path: Path, after: int
 ) -> None:

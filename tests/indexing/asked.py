@@ -92,7 +92,9 @@ QUESTIONS: dict[str, Callable[[Run], Any]] = {
 
 NOT_ASKED = {
     "samples", "class_names", "refresh", "picture", "class_index", "info", "has_network", "network", "branch",
-    "warnings", "updated", "size_bytes", "check", "node_index", "layer", "held_bytes", "hold_at_most",
+    "warnings", "updated", "size_bytes", "check", "node_index", "layer", "held_bytes", "hold_at_most", "branches",
+    "is_abandoned", "flights", "flight_iterations", "flight_node_stats", "flight_stats", "flight_filters",
+    "normalised_flight", "flight_filter", "flight_batch",
 }  # fmt: skip
 """What has nothing to do with the index, or changes with the clock."""
 
