@@ -29,8 +29,9 @@ def small_run(tmp_path: Path) -> Path:
     return tmp_path / "small"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A process has all tests of a file; one process has all that drive a browser, and the other all else meanwhile."""
+    """A process has all tests of a file, and what they share; one process has all that drive a browser."""
     for item in items:
         group = "browser" if item.get_closest_marker("browser") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
