@@ -19,14 +19,14 @@ demo: .venv/demo  ## Record a real training (about a minute) and show it in the 
 	$(BIN)/deeptracker demo $(DEMO)
 
 test: style chromium  ## Everything: format, lint, types, then all tests, those in the browser too
-	$(PYTEST) --dist loadgroup
+	$(PYTEST)
 
 frameworks: .venv/frameworks  ## Tests of the ways in from Lightning, Hugging Face, Keras and JAX, which are large to install
-	$(PYTEST) --dist loadfile tests/record/test_lightning.py tests/record/test_transformers.py \
+	$(PYTEST) tests/record/test_lightning.py tests/record/test_transformers.py \
 	    tests/record/test_keras.py tests/record/test_array_recorder.py tests/test_examples.py tests/test_docs.py
 
 check: style  ## Format, lint, types and unit tests, of Python and of the page
-	$(PYTEST) --dist loadgroup -m "not slow and not browser"
+	$(PYTEST) -m "not slow and not browser"
 
 style: .venv/dev web  ## Format, lint and types, of Python and of the page, and the tests of the page's parts
 	$(BIN)/ruff format --check .
