@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -652,7 +653,7 @@ WRITER = """
 import sys
 import numpy as np
 from deeptracker.schema import MEASURES, Branch, Kernels, Predictions, RunInfo
-from deeptracker.store.blobs import Blob, Blobs
+from deeptracker.store.blobs import Blobs
 from deeptracker.store.listing import KINDS
 from deeptracker.store.histograms import Histograms
 from deeptracker.store.log import LogWriter
@@ -771,3 +772,29 @@ def test_scalars_of_several_files_at_one_iteration_are_one_row(tmp_path: Path) -
     assert rows["iteration"].tolist() == [1, 2, 3]
     assert rows["loss"].tolist() == [3.0, 2.0, 1.0]
     np.testing.assert_array_equal(rows["lr"], [np.nan, 0.1, 0.2])
+
+
+@pytest.mark.parametrize("known", [0, 10])
+def test_dumps_that_come_while_folders_are_listed_are_not_taken_for_cut_off(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    place, blobs_list = tmp_path / "copy", Blobs.list
+    shutil.copytree(small_run, place, ignore=shutil.ignore_patterns("*.arrow"))
+
+    def write(dumps: int) -> None:
+        for kind in KINDS:
+            for path in sorted((small_run / "log" / kind).iterdir())[:dumps]:
+                shutil.copy(path, place / "log" / kind)
+
+    def written_meanwhile(self: Blobs, prefix: str = "", *, after: str | None = None) -> list[Blob]:
+        found = blobs_list(self, prefix, after=after)
+        if prefix == "log/layers/":
+            write(13)
+        return found
+
+    write(known)
+    read = LogReader(Blobs(place))
+    assert len(read.dumps) == known
+    monkeypatch.setattr(Blobs, "list", written_meanwhile)
+    read.refresh()
+    assert [set(dump.paths) for dump in read.dumps] == [set(KINDS)] * 13

@@ -78,11 +78,16 @@ class Listing:
         return len(self._seen)
 
     def update(self, branches: tuple[Branch, ...]) -> None:
-        """Look for new files of a run that has these branches."""
+        """Look for new files of a run that has these branches.
+
+        Folders are listed one after the other while a recorder writes. So only what is older than a dump that was known
+        before is known to be whole, or cut off.
+        """
         if branches != self._branches:
             self._branches = branches
             self._begin()
         self.unreadable.clear()
+        self._newest_before = max((key[0] for key in self._kept()), default=0)
         for kind in KINDS:
             # From the newest dump that has this kind on: an evaluation may hand in its predictions after later dumps.
             newest = self._newest.get(kind)
@@ -96,9 +101,7 @@ class Listing:
 
     def shown(self, is_complete: Callable[[DumpKey], bool]) -> tuple[DumpFiles, ...]:
         """The dumps to show, by iteration; `is_complete` is asked for those that may be the newest."""
-        ends = [self.end_of(branch) for branch in range(len(self._branches))]
-        kept = sorted(key for key in self.dumps if key[1] < len(ends) and key[0] <= ends[key[1]])
-        newest = kept[-1][0] if kept else 0
+        kept, newest = self._kept(), self._newest_before
         settled = kept[-MOST_BEHIND - 1][0] if len(kept) > MOST_BEHIND else -1
         whole: list[DumpKey] = []
         for key in reversed(kept):
@@ -112,6 +115,20 @@ class Listing:
                 self._newest[kind] = max(self._newest.get(kind, 0), key[0])
         self._complete.update(keys)
         return tuple(self._files_of(key) for key in keys)
+
+    def followed(self, branches: tuple[Branch, ...], is_complete: Callable[[DumpKey], bool]) -> tuple[DumpFiles, ...]:
+        """`update`, and what is `shown` then. Once more where an older dump lacks something: is it being written?"""
+        for _ in range(2):
+            self.update(branches)
+            shown, kept = self.shown(is_complete), self._kept()
+            if all(key[0] == kept[-1][0] or key in self._complete for key in kept):
+                break
+        return shown
+
+    def _kept(self) -> list[DumpKey]:
+        """The dumps that count as far as branches go, by iteration."""
+        ends = [self.end_of(branch) for branch in range(len(self._branches))]
+        return sorted(key for key in self.dumps if key[1] < len(ends) and key[0] <= ends[key[1]])
 
     def flights_that_count(self) -> dict[int, Blob]:
         """By iteration of their dump, ascending: the flights of branches that go as far, of several the last one's."""
@@ -133,6 +150,7 @@ class Listing:
         self.foreign: set[str] = set()
         self.unreadable: dict[str, str] = {}
         self._complete: set[DumpKey] = set()
+        self._newest_before = 0
         self._newest: dict[str, int] = {}
         self._listed: dict[str, int] = {}
         self._made: dict[DumpKey, DumpFiles] = {}

@@ -151,7 +151,7 @@ class LogReader:
         if self.network is None or changed:
             self.network = self._read_network()
         known = self._listing.files
-        self._listing.update(info.branches)
+        dumps = self._listing.followed(info.branches, lambda key: not self._missing_parts(key))
         for path in self._listing.foreign:
             text = f"{self._blobs.name(path)} is not a file of DeepTracker; it is ignored. Move it out of the run."
             self.note_problem(path, text)
@@ -160,7 +160,6 @@ class LogReader:
         for folder, text in self._listing.unreadable.items():
             self.note_problem(folder, text)
         self._unreadable = set(self._listing.unreadable)
-        dumps = self._listing.shown(lambda key: not self._missing_parts(key))
         changed |= dumps != self.dumps or self._listing.files != known
         self.dumps = dumps
         shown = {dump.iteration for dump in dumps}
