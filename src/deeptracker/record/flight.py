@@ -25,13 +25,14 @@ from torch import nn
 
 from deeptracker.record.beginning import Beginning
 from deeptracker.record.dump import Dump
-from deeptracker.record.flight_on_device import Arriving, Mark
+from deeptracker.record.flight_on_device import Mark
 from deeptracker.record.flight_ring import Ring, as_ids, check_flight
 from deeptracker.record.kept_weights import KeptWeights, check_snapshots
 from deeptracker.record.losses import Losses
 from deeptracker.record.network import WeightedLayer
 from deeptracker.record.overhead import Overhead
 from deeptracker.record.sharded import is_sharded
+from deeptracker.record.transfer import Arriving
 from deeptracker.record.triggers import Anomalies, Leaps, NonFinite
 from deeptracker.record.trouble import warn_user
 from deeptracker.record.writer import Writer
@@ -272,13 +273,18 @@ class _Asked:
         self._losses = dict(sorted(losses.items()))
         on_device = {i: loss for i, loss in self._losses.items() if isinstance(loss, torch.Tensor)}
         self._places = list(on_device)
-        self._arriving = Arriving(list(on_device.values())) if on_device else None
+        self._arriving = Arriving(_stacked(list(on_device.values()))) if on_device else None
 
     def has_come(self) -> bool:
-        return self.mark.has_come() and (self._arriving is None or self._arriving.mark.has_come())
+        return self.mark.has_come() and (self._arriving is None or self._arriving.has_come())
 
     def losses(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Iterations and losses; waits for those that have not come."""
         if self._arriving is not None:
-            self._losses.update(zip(self._places, self._arriving.numbers(), strict=True))
+            self._losses.update(zip(self._places, self._arriving.here().tolist(), strict=True))
         return np.array(list(self._losses), np.int64), np.array(list(self._losses.values()), np.float64)
+
+
+def _stacked(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    """float32 (n,), where the first of some numbers lies."""
+    return torch.stack([value.to(values[0].device, torch.float32, non_blocking=True) for value in values])

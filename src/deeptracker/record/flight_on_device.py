@@ -5,7 +5,7 @@
 2. Sums are accumulated in float64 (float32 on Apple's GPUs, which have no other).
 3. On CUDA the ring is page-locked memory of the host: the row of a step is copied there behind its measures, and takes
    no memory of the GPU. Elsewhere it lies on the device.
-4. What must be known while training goes on (`Mark`, `Arriving`) is asked for later, when it has come by itself.
+4. What must be known while training goes on (`Mark`) is asked for later, when it has come by itself.
 
 This measures on a host without numba as well.
 """
@@ -158,25 +158,6 @@ class Mark:
         """Wait until it is."""
         for event in self._events:
             event.synchronize()
-
-
-class Arriving:
-    """Numbers on their way from a device to the host."""
-
-    def __init__(self, values: Sequence[torch.Tensor]) -> None:
-        device = values[0].device
-        stacked = torch.stack([value.to(device, torch.float32, non_blocking=True) for value in values])
-        locked = device.type == "cuda"
-        self._numbers = torch.empty(len(values), pin_memory=True) if locked else stacked
-        if locked:
-            self._numbers.copy_(stacked, non_blocking=True)
-        self.mark = Mark(marks_of(device))
-
-    def numbers(self) -> list[float]:
-        """The numbers; waits for those that have not come."""
-        self.mark.wait()
-        found: list[float] = self._numbers.tolist()
-        return found
 
 
 def marks_of(device: torch.device) -> list[torch.cuda.Event]:

@@ -34,6 +34,10 @@ class Arriving:
         self._copy.copy_(tensor, non_blocking=True)
         self._event = torch.cuda.current_stream(tensor.device).record_event()
 
+    def has_come(self) -> bool:
+        """Are they there? Waits for nothing."""
+        return self._event is None or bool(self._event.query())
+
     def here(self) -> npt.NDArray[Any]:
         """The numbers, once they are there."""
         array: npt.NDArray[Any] = self.tensor().numpy()
