@@ -217,13 +217,17 @@ class ClassAnswers(OpenedRun):
         return self._kept(("events",), self._find_events)
 
     def _find_events(self) -> FlipEvents:
+        return flip_events_of_bits(*self._correct_bits())
+
+    def _correct_bits(self) -> tuple[npt.NDArray[np.uint64], int]:
+        """Which samples were right, as `flip_events_of_bits` takes it, and how many dumps have predictions."""
         history, samples = self._predictions(), len(self._known_samples().labels)
         words = history.correct_words()
         if words is not None:
-            return flip_events_of_bits(words, history.dumps)
+            return words, history.dumps
         starts = range(0, max(samples, 1), PIECE_SAMPLES)
         pieces = [packed(history.correct(slice(start, min(start + PIECE_SAMPLES, samples)))) for start in starts]
-        return flip_events_of_bits(np.concatenate(pieces, axis=1), len(history.recorded))
+        return np.concatenate(pieces, axis=1), len(history.recorded)
 
     def _spread_clusters(self, k: int) -> Clusters:
         found = cluster_curves(self._predictions().recorded_error_rates, k)
