@@ -35,4 +35,4 @@ def test_a_place_says_of_which_layer_its_filters_are() -> None:
 
 
 def test_every_kind_says_what_it_means_and_what_to_try() -> None:
-    assert all(kind.title and kind.meaning[-1] in ".)" and kind.remedy[-1] in ".)" for kind in KINDS.values())
+    assert all(kind.title and kind.meaning[-1] + kind.remedy[-1] in ("..", ".?", "?.") for kind in KINDS.values())
