@@ -1,4 +1,4 @@
-"""Which faults does a training have whose findings are known before? Small real trainings, each with one, and healthy ones.
+"""In which trainings is it known what is to be found? Small real ones, each with one fault, and healthy ones.
 
 1. Each trains a small network on scikit-learn's digits through the real `Recorder`, a few seconds (training.py).
 2. A fault is a function that changes one thing of the usual training. What is to be found, and what else is true of
