@@ -12,12 +12,12 @@ from deeptracker.analysis.findings import Finding, in_order
 from deeptracker.analysis.findings.layers import LayerRecord, not_finite
 from deeptracker.analysis.suggestions import Setting, suggest_of_bits
 from deeptracker.errors import UnknownNameError
-from deeptracker.run.correlation import CorrelationAnswers
+from deeptracker.run.class_findings import ClassFindingAnswers
 
 LAYER_MEASURES = ("nonfinite",)
 
 
-class FindingAnswers(CorrelationAnswers):
+class FindingAnswers(ClassFindingAnswers):
     """Findings and suggestions. Both read much of the run: seconds where it is large."""
 
     def findings(self) -> tuple[Finding, ...]:
@@ -40,6 +40,7 @@ class FindingAnswers(CorrelationAnswers):
     def _find(self) -> Iterator[Finding]:
         for record in self._layer_records():
             yield from not_finite(record)
+        yield from self._class_findings()
 
     def _layer_records(self) -> Iterator[LayerRecord]:
         try:
