@@ -1,6 +1,7 @@
 """Which filters of a layer are dead, only decay, or never settle? (paper, 8.2)
 
-What is found here of each layer alone, network.py tells of all of them. Each rule takes the record of one layer. A run of dumps is counted from the end of the record: what has passed is none.
+Each rule takes the record of one layer; network.py tells of all of them what is found here. A run of dumps is counted
+back from the end of the record: what has passed is none.
 
 1. *Dead*: at all of the last dumps (at least 3, and a tenth of the record) the gradient is exactly 0 and the weights
    stand still, while other filters of the layer move. Weight decay and momentum may still scale weights: what counts
@@ -8,10 +9,12 @@ What is found here of each layer alone, network.py tells of all of them. Each ru
 2. *Decaying*: at all of the last dumps (at least 4, and a fifth of the record) the norm shrinks, and that is all that
    happens: what it loses is the whole change, within 3 %. Together it is at least 2 %. The gradient is there, unlike
    above, but no more than a hundredth of that of the median of the others, unless nearly all of the layer decays.
-3. *Over-active*: not of the last layer, whose filters are the classes. In the last third (at least 4 dumps) the layer has settled, its median change has fallen to less than
+3. *Over-active*: in the last third (at least 4 dumps) the layer has settled, its median change has fallen to less than
    half of what it was in the first third, and a filter still changes at least 4 times as much as the median filter at
    80 % of these dumps, 5 times in the median, and 3 times in absolute numbers as well: a small filter changes much in
-   proportion. At most a tenth of the filters of a layer, or 3, can be so.
+   proportion; and at least twice the ratio that it had in the first third, as some filters are more active all the time.
+   At most a tenth of the filters of a layer, or 3, can be so. Not for the last layer, whose filters are the classes,
+   nor for one of fewer than 8 filters.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ NOTHING_BESIDE = 0.01
 LATE_SHARE, LATE_DUMPS = 1 / 3, 4
 SETTLED = 0.5
 OVER_ACTIVE, OVER_ACTIVE_MEDIAN, OVER_ACTIVE_ABSOLUTE = 4.0, 5.0, 3.0
-OVER_ACTIVE_DUMPS = 0.8
+OVER_ACTIVE_DUMPS, MORE_THAN_ALWAYS = 0.8, 2.0
 MOST_OVER_ACTIVE, MOST_OVER_ACTIVE_SHARE = 3, 0.1
 LEAST_FILTERS = 8
 """The median of fewer says little of what is usual."""
@@ -132,10 +135,11 @@ def over_active_filters(record: LayerRecord) -> Iterator[Finding]:
         norm = record.values["l2"].astype(np.float64)
         moved = change[late] * norm[np.maximum(late - 1, 0)]
         ratio = np.nan_to_num(change[late] / usual[late, None])
+        always = np.median(np.nan_to_num(change[early] / usual[early, None]), axis=0)
         absolute = np.nan_to_num(moved / row_medians(np.where(moved > 0, moved, np.nan))[:, None])
     filters = np.flatnonzero(
         ((ratio >= OVER_ACTIVE).mean(axis=0) >= OVER_ACTIVE_DUMPS)
-        & (np.median(ratio, axis=0) >= OVER_ACTIVE_MEDIAN)
+        & (np.median(ratio, axis=0) >= np.maximum(OVER_ACTIVE_MEDIAN, MORE_THAN_ALWAYS * always))
         & (np.median(absolute, axis=0) >= OVER_ACTIVE_ABSOLUTE)
     )
     if not 0 < len(filters) <= max(MOST_OVER_ACTIVE, MOST_OVER_ACTIVE_SHARE * change.shape[1]):
@@ -146,9 +150,9 @@ def over_active_filters(record: LayerRecord) -> Iterator[Finding]:
         "low",
         f"{len(filters)} of {change.shape[1]} filters of {record.layer.name} do not settle: "
         f"{named_filters(filters.tolist())}.",
-        f"Since iteration {int(record.iterations[late[0]]):,} they change {times.min():.0f} to {times.max():.0f} times as "
-        f"much as the median filter of their layer, which fell from {begun:.1e} in the first third "
-        f"of the record to {settled:.1e}.",
+        f"Since iteration {int(record.iterations[late[0]]):,} they change {times.min():.0f} to {times.max():.0f} times "
+        f"as much as the median filter of their layer, which fell from {begun:.1e} in the first third of the record "
+        f"to {settled:.1e}.",
         Place(
             layer=record.index,
             filters=tuple(filters.tolist()),

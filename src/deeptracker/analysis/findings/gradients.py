@@ -2,9 +2,9 @@
 
 Each rule takes the summaries of all layers, in the order of the network, which is taken for that of the data.
 
-1. *Vanishing*: the pull (summary.py) of a layer is less than a thousandth of what the layers near the loss have: the last
-   sixth of those with gradients, at least 2. In the median of all dumps at which they have any, at least 3. It is told
-   of the first such layer.
+1. *Vanishing*: the pull (summary.py) of a layer is less than a thousandth of what the layers near the loss have (the
+   median of the last sixth of those with gradients, at least 2), in the median of all dumps at which there are any, at
+   least 3. It is told of the first such layer.
 2. *Exploding*: it is more than a thousand times that.
 3. Or the norm of a layer's gradient grows to more than 100 times the largest that the first 5 dumps have, or to
    infinity: it is told of the layer where that happens first.

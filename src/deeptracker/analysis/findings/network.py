@@ -161,7 +161,7 @@ def initialisation(layers: Sequence[LayerSummary], iterations: Iterations) -> It
             "initialisation",
             "medium",
             f"{len(off)} of {len(layers)} layers begin out of scale: {named_layers(x.layer.name for x, _, _ in off)}.",
-            f"Their weights at iteration 0 deviate by more than {INITIALISED_OFF:g} times too much or too little, those "
+            f"Their weights at iteration 0 deviate more than {INITIALISED_OFF:g} times too much or too little, those "
             f"of {one.layer.name} by {one.sd:.1e}, where {least:.1e} to {most:.1e} is usual for its size.",
             Place(first=0, last=0),
         )

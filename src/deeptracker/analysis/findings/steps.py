@@ -4,9 +4,10 @@ The update ratio of a layer is the median of its filters that moved, at dumps of
 least a half of the largest, so neither in a warm-up nor late in an annealed schedule. The first tenth of these dumps is
 left out, where steps are large everywhere. Of what is left (at least 3 dumps) the median counts.
 
-1. *Too large*: more than 0.03, and 5 times the median of the other layers; or more than 0.03 in the median of all layers,
-   where a thousandth is usual: then it is told of the network.
-2. *Too small*: less than 1e-4, and a hundredth of the median of the other layers; or less than 3e-5 in the median of all.
+1. *Too large*: more than 0.03, and 5 times the median of the other layers; or more than 0.03 in the median of all
+   layers, where a thousandth is usual: then it is told of the network.
+2. *Too small*: less than 1e-4, and a hundredth of the median of the other layers; or less than 3e-5 in the median of
+   all.
 3. The last layer is not told of alone: what it does follows the loss, and differs from the others in healthy networks.
 """
 
@@ -64,8 +65,8 @@ def update_ratios(
             "update-ratio-high" if is_large else "update-ratio-low",
             "medium",
             f"Steps are too {'large' if is_large else 'small'} in the whole network.",
-            f"A step changes a layer by {of_all:.1e} of its weights, in the median of {int(moving.sum())} layers and of "
-            f"the {len(dumps)} dumps at the full learning rate; 1e-3 is usual.",
+            f"A step changes a layer by {of_all:.1e} of its weights, in the median of {int(moving.sum())} layers and "
+            f"of the {len(dumps)} dumps at the full learning rate; 1e-3 is usual.",
             Place(first=first, last=last),
         )
     for place in np.flatnonzero(moving[:-1]).tolist():

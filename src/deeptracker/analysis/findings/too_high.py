@@ -3,9 +3,9 @@
 At the full learning rate (at least half of the largest):
 
 1. at least 2 filters, and 1 % of all, have died, or a whole layer has;
-2. the loss has leapt (training.py) at least twice, or stayed above where it began for a tenth of the training;
-3. the validation error rose from one dump to the next by 0.1 or more at least 3 times, the first tenth of the record left
-   out; or it came back to guessing after it had been far better;
+2. the loss has leapt (training.py) at least twice, or was half above what it began with for a tenth of the training;
+3. the validation error rose from one dump to the next by 0.1 or more at least 3 times, the first tenth of the record
+   left out; or it came back to guessing after it had been twice as often right;
 4. steps changed the median layer by more than a hundredth (steps.py).
 
 Two of the first three, or one of them together with the fourth, are enough; large steps alone are not.

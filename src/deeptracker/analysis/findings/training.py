@@ -3,8 +3,9 @@
 Errors are those at the dumps, each the median of 3 neighbours; "late" is the last quarter of the dumps. Rules on
 errors need at least 8 dumps with both.
 
-1. *Not learning*: in the last half of at least 10 dumps the share of validation samples that are right is, in the median,
-   no more than guessing: 1.5 times the share of the largest class, at most 5 % above it, and three standard errors.
+1. *Not learning*: in the last half of at least 10 dumps the share of validation samples that are right is, in the
+   median, no more than guessing: 1.5 times the share of the largest class, at most 5 % above it, and three standard
+   errors.
    From 20 dumps on it is told as severe.
 2. *Overfitting*: late the validation error is at least 0.1 above the training error, and more than twice it; and it is
    no better than 90 % of what it was in the middle of the record (dumps from 40 to 60 %). Severe where it has risen by
@@ -222,6 +223,7 @@ def error_steps(record: TrainingRecord) -> Iterator[Finding]:
     at, before, after, error, then = max(found, key=lambda one: one[3] - one[4])
     span = before.last - before.first
     is_late = span >= 0.5 * (int(record.iterations[-1]) - int(record.iterations[0]))
+    late = " That stage took more than half of the training." if is_late else ""
     others = [f"{one[0]:,}" for one in found if one[0] != at]
     beside = f" So it does at {', '.join(others)}." if others else ""
     yield Finding(
@@ -229,8 +231,7 @@ def error_steps(record: TrainingRecord) -> Iterator[Finding]:
         "low",
         f"The error falls at once when the learning rate drops at iteration {at:,}.{beside}",
         f"Error {error:.3f} before and {then:.3f} after (medians of {STEP_DUMPS} dumps), learning rate "
-        f"{before.lr_end:.2g} to {after.lr:.2g}."
-        + (" That stage took more than half of the training." if is_late else ""),
+        f"{before.lr_end:.2g} to {after.lr:.2g}.{late}",
         Place(first=at, last=min(after.last, int(record.iterations[-1]))),
     )
 
