@@ -42,22 +42,22 @@ def missing_class(training: Training) -> None:
 
 
 def dropped_class(training: Training) -> None:
-    """From the middle on the images of one class are not trained on any more."""
-    training.rate = constant
+    """From a third on the images of one class are not trained on any more; weight decay takes what held it."""
+    training.rate, training.learning_rate, training.weight_decay = constant, 0.1, 5e-3
 
     def without(t: Training, share: float) -> Iterator[Tensor]:
         for chosen in shuffled(t, share):
-            yield chosen[t.y[chosen] != FIRST] if share >= 0.5 else chosen
+            yield chosen[t.y[chosen] != FIRST] if share >= 0.33 else chosen
 
     training.batches = without
 
 
 def collapsing_class(training: Training) -> None:
-    """For half an epoch the labels of one class are those of another."""
+    """For an epoch and a half the labels of one class are those of another."""
     training.rate, training.dumps = constant, 60
 
     def mistaken(share: float, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return x, torch.where(y == FIRST, SECOND, y) if 0.6 <= share < 0.64 else y
+        return x, torch.where(y == FIRST, SECOND, y) if 0.6 <= share < 0.7 else y
 
     training.on_batch = mistaken
 
@@ -115,18 +115,19 @@ FAULTS = (
         "a class has no training images",
         missing_class,
         expects=(Expected("class-never-learned", classes=(FIRST,)),),
-        also=(Expected("confused-classes"),),
+        # Nothing is learned by the output of that class: weight decay is all that moves it.
+        also=(Expected("confused-classes"), Expected("decaying-filters", "fc")),
     ),
     Planting(
         "dropped",
-        "a class is left out of training from the middle on",
+        "a class is left out of training from a third on",
         dropped_class,
         expects=(Expected("class-forgotten", classes=(FIRST,)),),
         also=(Expected("class-collapse", classes=(FIRST,)), Expected("confused-classes")),
     ),
     Planting(
         "collapsing",
-        "for half an epoch the labels of one class are another's",
+        "for an epoch and a half the labels of one class are another's",
         collapsing_class,
         expects=(Expected("class-collapse", classes=(FIRST,)),),
         also=(Expected("loss-spike"), Expected("samples-often-forgotten")),

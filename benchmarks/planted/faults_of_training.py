@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.planted.networks import convolutional, perceptron
 from benchmarks.planted.planting import Expected, Planting
@@ -38,10 +38,12 @@ def too_small(training: Training) -> None:
     training.model = convolutional(1)
 
 
-def held_back(training: Training) -> None:
-    """Weight decay so strong that nothing can be learned against it."""
-    training.weight_decay = 0.3
-    training.rate = constant
+def two_pixels(training: Training) -> None:
+    """What comes before the network leaves two pixels of each image."""
+    for name in ("x", "x_test"):
+        images = getattr(training, name)
+        small = nn.functional.avg_pool2d(images, (8, 4))
+        setattr(training, name, nn.functional.interpolate(small, size=(8, 8)))
 
 
 def few_images(training: Training) -> None:
@@ -101,8 +103,8 @@ def sorted_by_class(training: Training) -> None:
     def one_after_the_other(t: Training, share: float) -> Iterator[Tensor]:
         yield from torch.argsort(t.y, stable=True).split(t.batch_size)
 
-    training.model, training.learning_rate = convolutional(norm=False), 0.002
-    training.batches, training.rate, training.dumps = one_after_the_other, constant, 120
+    training.model, training.learning_rate, training.rate = convolutional(norm=False), 0.003, constant
+    training.batches, training.batch_size, training.epochs, training.dumps = one_after_the_other, 8, 6, 120
 
 
 def diverging_leaps(training: Training) -> None:
@@ -173,11 +175,7 @@ FAULTS = (
     ),
     Planting("undersized", "one channel", too_small, expects=(Expected("underfitting"),), also=IGNORANT),
     Planting(
-        "held-back",
-        "a thousand times the weight decay",
-        held_back,
-        expects=(Expected("underfitting"),),
-        also=(Expected("decaying-filters"), Expected("vanishing-gradients"), *UNSETTLED, *IGNORANT),
+        "two-pixels", "images are reduced to two pixels", two_pixels, expects=(Expected("underfitting"),), also=IGNORANT
     ),
     Planting("few-images", "sixty images, by heart", few_images, expects=(Expected("overfitting"),)),
     Planting(
@@ -206,14 +204,22 @@ FAULTS = (
         "three batches of noise, and steps 8 times too large",
         one_huge_step,
         expects=(Expected("loss-spike"), Expected("many-classes-jump")),
-        also=(Expected("class-collapse"), Expected("exploding-gradients")),
+        # It has not recovered when the training ends.
+        also=(
+            Expected("class-collapse"),
+            Expected("class-forgotten"),
+            Expected("exploding-gradients"),
+            Expected("learning-rate-too-high"),
+            *IGNORANT,
+        ),
     ),
     Planting(
         "late-drop",
         "a rate at which nothing settles until it drops late",
         noisy_until_late,
         expects=(Expected("error-step"),),
-        also=UNSETTLED,
+        # What the rate has killed is shrunk by ten times the usual weight decay.
+        also=(*UNSETTLED, Expected("decaying-filters")),
     ),
     Planting(
         "unshuffled",

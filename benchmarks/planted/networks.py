@@ -59,8 +59,13 @@ class Scaled(nn.Module):
         return x * self.factors[:, None, None]
 
 
-def silenced(model: nn.Module, layer: nn.Module, x: Tensor, activation: type[nn.Module] = nn.ReLU) -> set[int]:
-    """Filters of a layer that no image of x (n, 1, 8, 8) activates: the first ReLU after it gives 0 for all of them."""
+def hardly_active(
+    model: nn.Module, layer: nn.Module, x: Tensor, share: float, activation: type[nn.Module] = nn.ReLU
+) -> set[int]:
+    """Filters of a layer that no more than a share of the images x (n, 1, 8, 8) activates.
+
+    For the others the first ReLU after the layer gives 0 everywhere. None of a layer with no ReLU of its own.
+    """
     modules = [module for module in model.modules() if not isinstance(module, nn.Sequential)]
     following = modules[modules.index(layer) + 1 :]
     after = next((m for m in following if isinstance(m, activation | nn.Linear | nn.Conv2d)), None)
@@ -68,11 +73,9 @@ def silenced(model: nn.Module, layer: nn.Module, x: Tensor, activation: type[nn.
         return set()
     seen: list[Tensor] = []
     handle = after.register_forward_hook(lambda _module, _inputs, out: seen.append(out.detach().clone()))
-    was_training = model.training
     model.train()  # as the gradients saw it
     with torch.no_grad():
         model(x)
-    model.train(was_training)
     handle.remove()
-    largest = seen[0].transpose(0, 1).flatten(1).amax(dim=1)
-    return set(torch.nonzero(largest <= 0).flatten().tolist())
+    active = (seen[0].reshape(*seen[0].shape[:2], -1) > 0).any(dim=2).float().mean(dim=0)
+    return set(torch.nonzero(active <= share).flatten().tolist())

@@ -3,7 +3,8 @@
 1. An expectation names a kind of finding, and its layer or classes where only those are right.
 2. What is true of a training besides (a far too high rate makes the loss leap as well) counts neither for nor against:
    it is right if it is found. Everything else that is found is wrong.
-3. Dead filters are right where no training image activates them, in whichever training (truth.json of training.py).
+3. Dead filters are right where no more than 1 in 100 training images activate them, in whichever training (truth.json,
+   see training.py).
 4. Trainings are recorded once, into a folder that is kept: rules may then be tried as often as one likes.
 """
 
@@ -86,7 +87,7 @@ def recorded(planting: Planting, runs: Path, seed: int) -> tuple[Run, dict[str, 
 
 
 def _is_silent(finding: Finding, run: Run, truth: dict[str, Any]) -> bool:
-    """Dead filters that no training image activates."""
+    """Dead filters that hardly any training image activates."""
     place = finding.place
     if finding.kind != "dead-filters" or place.layer is None:
         return False

@@ -4,8 +4,8 @@
    out in batches, the loss, and what happens between the gradients and the step.
 2. The usual training learns the digits in a few seconds: SGD with momentum, two drops of the rate, weight decay.
 3. The seed fixes weights, order and every choice of a fault.
-4. When it is done, which filters no training image activates is asked of the network itself, and kept beside the run
-   as truth.json: what rules on gradients say of dead filters is held against it.
+4. When it is done, the network itself is asked which filters no more than 1 in 100 training images activate, and that
+   is kept beside the run as truth.json: what rules on gradients say of dead filters is held against it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.planted.networks import convolutional, silenced
+from benchmarks.planted.networks import convolutional, hardly_active
 from deeptracker import Recorder
 from deeptracker.demo.datasets import load_dataset
 
 TRUTH = "truth.json"
+HARDLY = 0.01
+"""A filter that so few of the training images activate counts as dead."""
 
 Rate = Callable[[float], float]
 Batches = Callable[["Training", float], Iterator[Tensor]]
@@ -143,5 +145,7 @@ def record(training: Training, place: Path, name: str) -> None:
 def _write_truth(training: Training, place: Path) -> None:
     layers = {name: module for name, module in training.model.named_modules() if hasattr(module, "weight")}
     weighted = {name: module for name, module in layers.items() if module.weight is not None and module.weight.ndim > 1}
-    silent = {name: sorted(silenced(training.model, module, training.x)) for name, module in weighted.items()}
+    silent = {
+        name: sorted(hardly_active(training.model, module, training.x, HARDLY)) for name, module in weighted.items()
+    }
     (place / TRUTH).write_text(json.dumps({"silent": silent}))

@@ -135,31 +135,31 @@ def class_collapse(record: ClassRecord, besides: Collection[int] = ()) -> Iterat
     course, begin = record.course, record.course.learned
     if begin is None:
         return
-    leaps = jumps(record)
-    others = record.error[record.large]
+    large = record.large
+    usual = _medians_before(record.error[large], 2)  # it may take two dumps to fall
+    leaps = np.concatenate([np.arange(leap - 2, leap + 3) for leap in jumps(record)] or [np.zeros(0, int)])
+    calm = np.nanmedian(record.error[large] - usual, axis=0) <= JUMP if len(large) else np.zeros(course.dumps, bool)
+    calm[: begin + 1] = False
+    calm[leaps[leaps < course.dumps]] = False
+    falls = (record.error[large] >= LOST) & (usual <= KNOWN) & calm
     seen = []
-    for cls in record.large:
-        if int(cls) in besides:
-            continue
-        error, size = record.error[cls], int(record.sizes[cls])
-        for t in range(max(begin, BEFORE) + 1, course.dumps - LASTS + 1):
-            base = float(np.median(error[t - 1 - BEFORE : t - 1]))
-            falls = base <= KNOWN and error[t - 2] <= KNOWN and (error[t : t + LASTS] >= LOST - 0.1).all()
-            if not falls or error[t] < LOST or (error[t] - base) * size < LEAST_SAMPLES:
-                continue
-            rise = others[:, t] - np.median(others[:, t - 1 - BEFORE : t - 1], axis=1)
-            if np.nanmedian(rise) > JUMP or any(abs(t - leap) <= 2 for leap in leaps):
+    for place in np.flatnonzero(falls.any(axis=1)):
+        cls, error, size = int(large[place]), record.error[large[place]], int(record.sizes[large[place]])
+        for t in np.flatnonzero(falls[place]):
+            base = float(usual[place, t])
+            stays = t + LASTS <= course.dumps and (error[t : t + LASTS] >= LOST - 0.1).all()
+            if cls in besides or not stays or error[t - 2] > KNOWN or (error[t] - base) * size < LEAST_SAMPLES:
                 continue
             back = np.flatnonzero(error[t:] <= base + 0.25)
             lasts = f"It is back after {back[0]} dumps." if len(back) else "It has not come back."
             seen.append(
                 _Seen(
-                    int(cls),
+                    cls,
                     "low" if len(back) and back[0] <= BEFORE else "medium",
                     f"{record.names[cls]} collapses at iteration {course.iterations[t]:,}.",
                     f"Its error is {percent(error[t])} there, {percent(base)} in the {BEFORE} dumps before. {lasts}",
-                    t,
-                    t + int(back[0]) if len(back) else course.dumps - 1,
+                    int(t),
+                    int(t + back[0]) if len(back) else course.dumps - 1,
                 )
             )
             break
@@ -274,6 +274,15 @@ def classes_easy_early(record: ClassRecord) -> Iterator[Finding]:
         f"{half}.",
         Place(classes=tuple(easy), first=int(course.iterations[until]), last=int(course.iterations[-1])),
     )
+
+
+def _medians_before(error: Floats, skipped: int) -> Floats:
+    """float32 (classes, dumps): the median of `BEFORE` dumps, the last of them `skipped` before; NaN without them."""
+    found = np.full(error.shape, np.nan, np.float32)
+    if error.shape[1] >= BEFORE + skipped:
+        stretches = np.lib.stride_tricks.sliding_window_view(error[:, : error.shape[1] - skipped], BEFORE, axis=1)
+        found[:, BEFORE + skipped - 1 :] = np.median(stretches, axis=2)
+    return found
 
 
 def _settled(error: Floats, alone: NDArray[np.bool_]) -> int:

@@ -142,10 +142,9 @@ def confused_classes(record: ConfusionRecord, besides: Collection[int] = ()) -> 
     for pair in pairs[:MOST_PAIRS]:
         there, back = directions.get(pair), directions.get((pair[1], pair[0]))
         alike = all(found and found[0] >= ALIKE * right[c] for found, c in ((there, pair[0]), (back, pair[1])))
-        a, b = (record.names[cls] for cls in pair)
-        if back is None or (there is not None and there[0] < back[0]):
-            a, b = (a, b) if back is None else (b, a)
-        share, before = max(found for found in (there, back) if found is not None)
+        stronger = pair if there and (not back or there[0] >= back[0]) else pair[::-1]
+        a, b = (record.names[cls] for cls in stronger)
+        share, before = directions[stronger]
         others = f" One of {len(pairs)} such pairs, the {MOST_PAIRS} clearest are named."
         yield Finding(
             "confused-classes",

@@ -152,8 +152,8 @@ def _mislabelled(
         "medium",
         f"{len(first)} of {len(facts.cls):,} samples are likely mislabelled: {_of(facts, first, names)} are always "
         f"taken for one other class.",
-        f"Taken for it at {percent(facts.found.share[first].min())} or more of {course.good.sum()} dumps, at a "
-        f"probability of their own of at most {facts.found.probability[first].max():.3f}, while "
+        f"Taken for it at {percent(facts.found.share[first].min())} of {course.good.sum()} dumps at least, at a "
+        f"probability of their own of {facts.found.probability[first].max():.3f} at most, while "
         f"{percent(float(facts.right.mean()))} of all samples are right there. The most: {listed(most)}. "
         f"{_part_of_wrong(facts, first)}",
         _place(course, facts, first),
