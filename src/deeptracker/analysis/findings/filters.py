@@ -12,9 +12,9 @@ back from the end of the record: what has passed is none.
 3. *Over-active*: in the last third (at least 4 dumps) the layer has settled, its median change has fallen to less than
    half of what it was in the first third, and a filter still changes at least 4 times as much as the median filter at
    80 % of these dumps, 5 times in the median, and 3 times in absolute numbers as well: a small filter changes much in
-   proportion; and at least twice the ratio that it had in the first third, as some filters are more active all the time.
-   At most a tenth of the filters of a layer, or 3, can be so. Not for the last layer, whose filters are the classes,
-   nor for one of fewer than 8 filters.
+   proportion; and at least twice the ratio that it had in the first third, as some filters are more active all the
+   time. At most a tenth of the filters of a layer, or 3, can be so. Not for the last layer, whose filters are the
+   classes, nor for one of fewer than 8 filters.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def over_active_filters(record: LayerRecord) -> Iterator[Finding]:
     count = int(len(rows) * LATE_SHARE)
     if count < LATE_DUMPS or change.shape[1] < LEAST_FILTERS:
         return
-    usual = row_medians(np.where(change > 0, change, np.nan))
+    learns = (change > 0) & (record.values["grad_l2"] != 0)  # a dead filter, shrunk by weight decay, is not usual
+    usual = row_medians(np.where(learns, change, np.nan))
     early, late = rows[:count], rows[-count:]
     begun, settled = median(usual[early]), median(usual[late])
     if not settled <= SETTLED * begun:
@@ -136,7 +137,7 @@ def over_active_filters(record: LayerRecord) -> Iterator[Finding]:
         moved = change[late] * norm[np.maximum(late - 1, 0)]
         ratio = np.nan_to_num(change[late] / usual[late, None])
         always = np.median(np.nan_to_num(change[early] / usual[early, None]), axis=0)
-        absolute = np.nan_to_num(moved / row_medians(np.where(moved > 0, moved, np.nan))[:, None])
+        absolute = np.nan_to_num(moved / row_medians(np.where(learns[late], moved, np.nan))[:, None])
     filters = np.flatnonzero(
         ((ratio >= OVER_ACTIVE).mean(axis=0) >= OVER_ACTIVE_DUMPS)
         & (np.median(ratio, axis=0) >= np.maximum(OVER_ACTIVE_MEDIAN, MORE_THAN_ALWAYS * always))

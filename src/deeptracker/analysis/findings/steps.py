@@ -2,7 +2,7 @@
 
 The update ratio of a layer is the median of its filters that moved, at dumps of the full learning rate: where it is at
 least a half of the largest, so neither in a warm-up nor late in an annealed schedule. The first tenth of these dumps is
-left out, where steps are large everywhere. Of what is left (at least 3 dumps) the median counts.
+left out, where steps are large everywhere. Of what is left (at least 6 dumps) the median counts.
 
 1. *Too large*: more than 0.03, and 5 times the median of the other layers; or more than 0.03 in the median of all
    layers, where a thousandth is usual: then it is told of the network.
@@ -25,7 +25,7 @@ from deeptracker.analysis.findings.summary import LayerSummary
 LARGE, LARGE_BESIDE = 0.03, 5.0
 SMALL, SMALL_BESIDE, SMALL_OF_ALL = 1e-4, 0.01, 3e-5
 FULL_RATE = 0.5
-FIRST_SHARE, LEAST_DUMPS = 0.1, 3
+FIRST_SHARE, LEAST_DUMPS = 0.1, 6
 
 
 def full_rate(learning_rate: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -35,6 +35,8 @@ Doubles = NDArray[np.float64]
 ERROR_DUMPS, LATE = 8, 0.25
 GUESSING_DUMPS, CERTAIN_DUMPS = 10, 20
 GUESSING, GUESSING_ABOVE, STANDARD_ERRORS = 1.5, 0.05, 3.0
+LARGEST_CLASS = 0.9
+"""Where one class makes more of the samples, guessing cannot be told from knowing by how many are right."""
 GAP, GAP_TIMES, NO_BETTER = 0.1, 2.0, 0.9
 WORST_CLASSES = 5
 """One of so many classes is left out."""
@@ -83,7 +85,7 @@ class TrainingRecord:
 def not_learning(record: TrainingRecord) -> Iterator[Finding]:
     """Rule 1."""
     known = np.flatnonzero(np.isfinite(record.validation_error))
-    if len(known) < GUESSING_DUMPS or not record.largest_class:
+    if len(known) < GUESSING_DUMPS or not 0 < record.largest_class <= LARGEST_CLASS:
         return
     half = known[len(known) // 2 :]
     right = 1 - float(np.median(record.validation_error[half]))
