@@ -107,7 +107,7 @@ def decaying(record: LayerRecord) -> Decay | None:
     with np.errstate(invalid="ignore", divide="ignore"):
         fallen = 1 - norm[rows[-1]] / before
     found = (_count_since(radial, since) >= least) & (fallen >= LEAST_DECAY)
-    late = np.array([median(column) for column in gradient[rows[-least:]].T])
+    late = row_medians(gradient[rows[-least:]].T)
     others = median(late[~found])
     if found.mean() < WHOLE_LAYER and np.isfinite(others):
         with np.errstate(invalid="ignore"):
