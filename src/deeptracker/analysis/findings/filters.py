@@ -10,11 +10,11 @@ back from the end of the record: what has passed is none.
    happens: what it loses is the whole change, within 3 %. Together it is at least 5 %. The gradient is there, unlike
    above, but no more than a hundredth of that of the median of the others, unless nearly all of the layer decays.
 3. *Over-active*: in the last third (at least 4 dumps) the layer has settled, its median change has fallen to less than
-   half of what it was in the first third (but not below 1e-6, where float32 ends), and a filter still changes at least 4 times as much as the median filter at
-   80 % of these dumps, 5 times in the median, and 3 times in absolute numbers as well: a small filter changes much in
-   proportion; and at least twice the ratio that it had in the first third, as some filters are more active all the
-   time. At most a tenth of the filters of a layer, or 3, can be so. Not for the last layer, whose filters are the
-   classes, nor for one of fewer than 8 filters.
+   half of what it was in the first third (but not below 1e-6, where float32 ends), and a filter still changes at least
+   4 times as much as the median filter at 80 % of these dumps, 5 times in the median, and 3 times in absolute numbers
+   as well: a small filter changes much in proportion; and at least twice the ratio that it had in the first third, as
+   some filters are more active all the time. At most a tenth of the filters of a layer, or 3, can be so. Not for the
+   last layer, whose filters are the classes, nor for one of fewer than 8 filters.
 """
 
 from __future__ import annotations
