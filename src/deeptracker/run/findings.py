@@ -35,7 +35,7 @@ from deeptracker.analysis.findings.training import (
     usual_error,
 )
 from deeptracker.analysis.suggestions import Setting, suggest_of_bits
-from deeptracker.run.correlation import CorrelationAnswers
+from deeptracker.run.class_findings import ClassFindingAnswers
 from deeptracker.schema import Layer
 
 GROUP_BYTES = 1 << 26
@@ -52,7 +52,7 @@ OF_NETWORK = (
 OF_TRAINING = (not_learning, overfitting, underfitting, loss_spikes, error_steps)
 
 
-class FindingAnswers(CorrelationAnswers):
+class FindingAnswers(ClassFindingAnswers):
     """Findings and suggestions. Both read much of the run: seconds where it is large."""
 
     def findings(self) -> tuple[Finding, ...]:
@@ -74,6 +74,7 @@ class FindingAnswers(CorrelationAnswers):
 
     def _find(self) -> Iterator[Finding]:
         yield from self._find_in_weights()
+        yield from self._class_findings()
 
     def _find_in_weights(self) -> Iterator[Finding]:
         """What layers and the training as a whole have."""

@@ -11,13 +11,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`title` is a few words; `meaning` and `remedy` are sentences for people."""
+    """`title` is a few words; `meaning` and `remedy` are sentences for people. `once`: there is one in a run at most,
+    whatever classes it names."""
 
     title: str
     meaning: str
     remedy: str
     view: Literal["validation", "layers", "confusion"]
     measure: str | None = None
+    once: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -139,31 +141,38 @@ KINDS: dict[str, Kind] = {
     ),
     "many-classes-jump": Kind(
         "Many classes jump together",
-        "Samples of many classes change at one iteration: the whole network has moved, not what it knows of a class.",
-        "Look at learning rate, loss and batch there, and at the filters that moved the most (Correlation view).",
+        "Most classes become much worse from one dump to the next: the whole network has moved, not what it knows of a "
+        "class. A bad batch, or a step that was too large.",
+        "Look at loss and learning rate there, and at the filters that moved the most (Correlation view). Clip gradients; "
+        "the flight recorder keeps the batch: Recorder(..., flight=200).",
         "validation",
+        once=True,
     ),
     "classes-take-turns": Kind(
         "Classes take turns",
-        "Classes are learned and forgotten in turns: batches hold few classes at a time.",
-        "Shuffle the training data.",
+        "Classes are learned and forgotten in turns, at the rhythm of the epochs: batches hold few classes at a time, in the "
+        "same order each epoch.",
+        "Shuffle the training data: DataLoader(..., shuffle=True).",
         "validation",
+        once=True,
     ),
     "class-collapse": Kind(
         "Class collapses",
-        "Nearly all samples of a class that were right become wrong at once.",
-        "See what they are taken for then, and which filters moved (Correlation view).",
+        "Nearly all samples of a class that were right become wrong at once, while other classes stay as they are.",
+        "See what they are taken for then, and which filters moved (Correlation view). If it happens early to many classes, "
+        "the learning rate is too high.",
         "validation",
     ),
     "class-forgotten": Kind(
         "Class forgotten",
-        "A class that was learned is lost, and has stayed so.",
-        "Is it still among the training data? Has another class taken over its images?",
+        "A class that was learned is lost, and has stayed so, while the others have not.",
+        "Is it still among the training data? Has its weight in the loss changed, or another class taken over its images?",
         "validation",
     ),
     "class-never-learned": Kind(
         "Class never learned",
-        "The samples of this class are wrong during the whole training.",
+        "The samples of this class are wrong during the whole training, while others are learned. If nothing is taken for "
+        "it either, it is missing from the training data.",
         "Check that it is among the training data, its labels, and whether it is covered by another class.",
         "validation",
     ),
@@ -172,10 +181,12 @@ KINDS: dict[str, Kind] = {
         "These classes were right after a few iterations and stayed so (paper, 8.1).",
         "Candidates to feed less: training on them changes little.",
         "validation",
+        once=True,
     ),
     "swapped-classes": Kind(
-        "Two classes swapped",
-        "Nearly all samples of each are taken for the other: their names or labels are exchanged.",
+        "Classes swapped",
+        "Nearly all samples of one class are taken for another, and those of the other for it: training and validation data "
+        "have their names or labels exchanged.",
         "Compare the class lists of training and validation data.",
         "confusion",
     ),
@@ -187,20 +198,25 @@ KINDS: dict[str, Kind] = {
     ),
     "mislabelled-samples": Kind(
         "Likely mislabelled",
-        "Samples that are taken for one other class during most of the training while their own class is learned.",
-        "Look at the pictures, the most suspicious first, and correct or drop them.",
+        "Samples that were never right and always taken for one other class, while nearly all others of their own class are "
+        "right.",
+        "Look at the pictures, the most suspicious first, and correct or drop them. Run.suspects() ranks all samples. If "
+        "validation data are mislabelled, training data probably are too.",
         "validation",
+        once=True,
     ),
     "samples-always-wrong": Kind(
         "Samples always wrong",
-        "Samples that are never right although their class is learned, and not taken for any one class.",
+        "Samples that are never right although their class is learned, and are not all taken for one class.",
         "Look at them: damaged, atypical (the paper's white mushrooms), or several things in one picture.",
         "validation",
+        once=True,
     ),
     "samples-often-forgotten": Kind(
         "Samples often forgotten",
         "Samples that were learned and lost again and again (Toneva et al., 2019): they lie between classes.",
         "They carry the most information: good candidates for more weight or augmentation.",
         "validation",
+        once=True,
     ),
 }
