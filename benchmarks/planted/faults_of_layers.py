@@ -67,7 +67,7 @@ def began_too_small(training: Training) -> None:
 def exploding_from_layer_to_layer(training: Training) -> None:
     """Twenty layers with hyperbolic tangents and weights five times too large (chaotic, as Poole et al. 2016 say)."""
     training.model = perceptron(20, activation=nn.Tanh, gain=5.0)
-    training.learning_rate, training.epochs = 1e-6, 6
+    training.learning_rate, training.epochs = 1e-8, 6
 
 
 def exploding_over_time(training: Training) -> None:

@@ -1,12 +1,13 @@
 """What is to be found in a run? All rules of analysis/findings on what was recorded, and settings worth looking at.
 
-1. Layers are read one after the other, so that memory is bounded by the largest; of each a summary stays (summary.py).
+1. Layers are read in groups of at most 64 MiB, or one by one where they are larger; of each a summary stays
+   (summary.py). A log without an index has all filters of a dump in one file, which is read once for each group.
 2. What a run lacks (network, gradients, predictions, scalars), the rules on it are left out for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -34,8 +35,10 @@ from deeptracker.analysis.findings.training import (
     usual_error,
 )
 from deeptracker.analysis.suggestions import Setting, suggest_of_bits
-from deeptracker.errors import UnknownNameError
 from deeptracker.run.class_findings import ClassFindingAnswers
+from deeptracker.schema import Layer
+
+GROUP_BYTES = 1 << 26
 
 OF_NETWORK = (
     not_finite,
@@ -89,16 +92,20 @@ class FindingAnswers(ClassFindingAnswers):
         yield from learning_rate_too_high(training, summaries)
 
     def _layer_records(self) -> Iterator[tuple[LayerRecord, bool]]:
-        """Layer after layer, and whether it is the last; none where there is no network yet."""
-        try:
-            layers = self.network().layers
-        except UnknownNameError:
+        """Layer after layer, and whether it is the last; none where there is no network or no dump yet."""
+        if not self.has_network or not len(self.iterations):
             return
-        for number, layer in enumerate(layers):
-            values = {name: self._layer_rows(number, name).T for name in LAYER_MEASURES}
-            for name in MEASURES_AT_BEGINNING:
-                values[name] = values[name][:1]
-            yield LayerRecord(number, layer, self.iterations, values), number == len(layers) - 1
+        layers, at_all = self.network().layers, [name for name in LAYER_MEASURES if name not in MEASURES_AT_BEGINNING]
+        begun = {name: self._filters.at(self._log.dumps[0], name)[None] for name in MEASURES_AT_BEGINNING}
+        for group in _groups(layers, GROUP_BYTES // (4 * len(at_all) * len(self.iterations))):
+            first = layers[group[0]].offset
+            read = self._filters.stretch(at_all, slice(first, layers[group[-1]].rows.stop))
+            for number in group:
+                rows = layers[number].rows
+                here = read[:, :, rows.start - first : rows.stop - first]
+                values = {name: here[:, place] for place, name in enumerate(at_all)}
+                values |= {name: row[:, rows] for name, row in begun.items()}
+                yield LayerRecord(number, layers[number], self.iterations, values), number == len(layers) - 1
 
     def _training_record(self) -> TrainingRecord:
         rows = self.scalars()
@@ -116,3 +123,17 @@ class FindingAnswers(ClassFindingAnswers):
             samples,
             float(sizes.max() / samples) if samples else 0.0,
         )
+
+
+def _groups(layers: Sequence[Layer], most: int) -> Iterator[list[int]]:
+    """Indexes of neighbouring layers that together have at most so many filters, or of one that has more."""
+    group: list[int] = []
+    filters = 0
+    for number, layer in enumerate(layers):
+        if group and filters + layer.filters > most:
+            yield group
+            group, filters = [], 0
+        group.append(number)
+        filters += layer.filters
+    if group:
+        yield group

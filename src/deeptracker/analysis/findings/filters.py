@@ -7,14 +7,14 @@ back from the end of the record: what has passed is none.
    stand still, while other filters of the layer move. Weight decay and momentum may still scale weights: what counts
    is that their direction does not change. A frozen parameter has no gradient at all (NaN), so it is not dead.
 2. *Decaying*: at all of the last dumps (at least 4, and a fifth of the record) the norm shrinks, and that is all that
-   happens: what it loses is the whole change, within 3 %. Together it is at least 2 %. The gradient is there, unlike
+   happens: what it loses is the whole change, within 3 %. Together it is at least 5 %. The gradient is there, unlike
    above, but no more than a hundredth of that of the median of the others, unless nearly all of the layer decays.
 3. *Over-active*: in the last third (at least 4 dumps) the layer has settled, its median change has fallen to less than
-   half of what it was in the first third, and a filter still changes at least 4 times as much as the median filter at
-   80 % of these dumps, 5 times in the median, and 3 times in absolute numbers as well: a small filter changes much in
-   proportion; and at least twice the ratio that it had in the first third, as some filters are more active all the time.
-   At most a tenth of the filters of a layer, or 3, can be so. Not for the last layer, whose filters are the classes,
-   nor for one of fewer than 8 filters.
+   half of what it was in the first third (but not below 1e-6, where float32 ends), and a filter still changes at least
+   4 times as much as the median filter at 80 % of these dumps, 5 times in the median, and 3 times in absolute numbers
+   as well: a small filter changes much in proportion; and at least twice the ratio that it had in the first third, as
+   some filters are more active all the time. At most a tenth of the filters of a layer, or 3, can be so. Not for the
+   last layer, whose filters are the classes, nor for one of fewer than 8 filters.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ DECAY_DUMPS, DECAY_SHARE = 4, 0.2
 RADIAL_ERROR = 0.03
 LEAST_CHANGE = 1e-5
 """Below, the change of a norm is not known well enough in float32."""
-LEAST_DECAY = 0.02
+LEAST_DECAY = 0.05
 NOTHING_BESIDE = 0.01
 
 LATE_SHARE, LATE_DUMPS = 1 / 3, 4
-SETTLED = 0.5
+SETTLED, LEAST_MOVED = 0.5, 1e-6
 OVER_ACTIVE, OVER_ACTIVE_MEDIAN, OVER_ACTIVE_ABSOLUTE = 4.0, 5.0, 3.0
 OVER_ACTIVE_DUMPS, MORE_THAN_ALWAYS = 0.8, 2.0
 MOST_OVER_ACTIVE, MOST_OVER_ACTIVE_SHARE = 3, 0.1
@@ -107,7 +107,7 @@ def decaying(record: LayerRecord) -> Decay | None:
     with np.errstate(invalid="ignore", divide="ignore"):
         fallen = 1 - norm[rows[-1]] / before
     found = (_count_since(radial, since) >= least) & (fallen >= LEAST_DECAY)
-    late = np.array([median(column) for column in gradient[rows[-least:]].T])
+    late = row_medians(gradient[rows[-least:]].T)
     others = median(late[~found])
     if found.mean() < WHOLE_LAYER and np.isfinite(others):
         with np.errstate(invalid="ignore"):
@@ -126,17 +126,18 @@ def over_active_filters(record: LayerRecord) -> Iterator[Finding]:
     count = int(len(rows) * LATE_SHARE)
     if count < LATE_DUMPS or change.shape[1] < LEAST_FILTERS:
         return
-    usual = row_medians(np.where(change > 0, change, np.nan))
+    learns = (change > 0) & (record.values["grad_l2"] != 0)  # a dead filter, shrunk by weight decay, is not usual
+    usual = row_medians(np.where(learns, change, np.nan))
     early, late = rows[:count], rows[-count:]
     begun, settled = median(usual[early]), median(usual[late])
-    if not settled <= SETTLED * begun:
+    if not LEAST_MOVED <= settled <= SETTLED * begun:
         return
     with np.errstate(invalid="ignore", divide="ignore"):
         norm = record.values["l2"].astype(np.float64)
         moved = change[late] * norm[np.maximum(late - 1, 0)]
         ratio = np.nan_to_num(change[late] / usual[late, None])
         always = np.median(np.nan_to_num(change[early] / usual[early, None]), axis=0)
-        absolute = np.nan_to_num(moved / row_medians(np.where(moved > 0, moved, np.nan))[:, None])
+        absolute = np.nan_to_num(moved / row_medians(np.where(learns[late], moved, np.nan))[:, None])
     filters = np.flatnonzero(
         ((ratio >= OVER_ACTIVE).mean(axis=0) >= OVER_ACTIVE_DUMPS)
         & (np.median(ratio, axis=0) >= np.maximum(OVER_ACTIVE_MEDIAN, MORE_THAN_ALWAYS * always))

@@ -6,7 +6,7 @@ Each rule takes the summaries of all layers, in the order of the network, which 
    median of the last sixth of those with gradients, at least 2), in the median of all dumps at which there are any, at
    least 3. It is told of the first such layer.
 2. *Exploding*: it is more than a thousand times that.
-3. Or the norm of a layer's gradient grows to more than 100 times the largest that the first 5 dumps have, or to
+3. Or the pull of a layer grows to more than 100 times the largest that any layer has at the first 5 dumps, or to
    infinity: it is told of the layer where that happens first.
 """
 
@@ -63,19 +63,33 @@ def exploding_gradients(layers: Sequence[LayerSummary], iterations: Iterations) 
             "layers near the loss have.",
             Place(layer=one.index, first=int(iterations[0]), last=int(iterations[-1])),
         )
-    grown = [found for found in map(_grown, layers) if found is not None]
-    if not hit and grown:
-        one, dump, before = min(grown, key=lambda found: found[1])
-        others = [other.layer.name for other, _, _ in grown if other is not one]
-        beside = f" So do those of {named_layers(others)}." if others else ""
-        yield Finding(
-            "exploding-gradients",
-            "high",
-            f"The gradients of {one.layer.name} explode at iteration {int(iterations[dump]):,}.{beside}",
-            f"Their norm is {one.gradient[dump]:.1e} there, and was {before:.1e} at most in the first {FIRST_DUMPS} "
-            "dumps.",
-            Place(layer=one.index, first=int(iterations[dump]), last=int(iterations[-1])),
-        )
+    if not hit:
+        yield from _grown(layers, iterations)
+
+
+def _grown(layers: Sequence[LayerSummary], iterations: Iterations) -> Iterator[Finding]:
+    """Rule 3."""
+    pull = np.array([one.pull for one in layers]) if layers else np.zeros((0, 0))
+    known = np.flatnonzero((~np.isnan(pull)).any(axis=0))
+    if len(known) <= GRADIENT_DUMPS:
+        return
+    first, later = known[:FIRST_DUMPS], known[FIRST_DUMPS:]
+    before = float(np.nanmax(pull[:, first]))
+    grown = np.nan_to_num(pull[:, later], nan=0.0, posinf=np.inf) > GROWN * before
+    if not grown.any():
+        return
+    place, dump = min((int(later[np.argmax(row)]), number) for number, row in enumerate(grown) if row.any())[::-1]
+    one, at = layers[place], int(iterations[dump])
+    others = [other.layer.name for other, row in zip(layers, grown, strict=True) if row.any() and other is not one]
+    beside = f" So do those of {named_layers(others)}." if others else ""
+    yield Finding(
+        "exploding-gradients",
+        "high",
+        f"The gradients of {one.layer.name} explode at iteration {at:,}.{beside}",
+        f"‖gradient‖ x ‖weights‖ is {one.pull[dump]:.1e} there; at the first {len(first)} dumps it was {before:.1e} at "
+        "most, in any layer.",
+        Place(layer=one.index, first=at, last=int(iterations[-1])),
+    )
 
 
 def _against_the_last(layers: Sequence[LayerSummary]) -> list[tuple[LayerSummary, float]]:
@@ -89,15 +103,3 @@ def _against_the_last(layers: Sequence[LayerSummary]) -> list[tuple[LayerSummary
         usual = np.array([median(column[column > 0]) for column in of_near.T])
         ratios = [(one, median((one.pull / usual)[np.isfinite(usual)])) for one in known]
     return [(one, ratio) for one, ratio in ratios if not math.isnan(ratio)]
-
-
-def _grown(one: LayerSummary) -> tuple[LayerSummary, int, float] | None:
-    """The dump at which its gradient has grown too large, and the largest in the beginning."""
-    known = np.flatnonzero(~np.isnan(one.gradient))
-    if len(known) <= GRADIENT_DUMPS:
-        return None
-    begun = known[: min(FIRST_DUMPS, len(known) - 1)]
-    before = float(one.gradient[begun].max())
-    later = known[len(begun) :]
-    grown = later[one.gradient[later] > GROWN * before]
-    return (one, int(grown[0]), before) if len(grown) and before > 0 else None

@@ -107,14 +107,15 @@ def dead_filters(layers: Sequence[LayerSummary], iterations: Iterations) -> Iter
         before = [other.layer.name for other in layers[:place] if other.dead] if one.is_dead else []
         through = f" Hardly anything comes through them to {named_layers(before)}." if before else ""
         begun = "from the beginning" if one.dead_since <= 1 else f"since iteration {first:,}"
-        moved = median(one.update)
+        moved = median(one.update[one.update > 0])
+        others = f" A step changed those that moved by {moved:.1e} of their weights (median)." if moved > 0 else ""
         yield Finding(
             "dead-filters",
             "high" if share >= DEAD_SEVERE else "medium" if share >= DEAD_MEDIUM else "low",
             f"{len(one.dead)} of {one.layer.filters} filters of {one.layer.name} are dead: "
             f"{named_filters(one.dead)}.{through}",
-            f"Gradient 0 and no change of direction, {begun}, at each of the last {one.dead_dumps} dumps or more; a "
-            f"step changed the filters of this layer that moved by {moved:.1e} of their weights (median).",
+            f"Gradient 0 and no change of direction, {begun}, at each of the last {one.dead_dumps} dumps or more."
+            f"{others}",
             Place(layer=one.index, filters=one.dead, first=first, last=int(iterations[-1])),
         )
         if one.is_dead:

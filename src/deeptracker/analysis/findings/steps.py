@@ -2,10 +2,10 @@
 
 The update ratio of a layer is the median of its filters that moved, at dumps of the full learning rate: where it is at
 least a half of the largest, so neither in a warm-up nor late in an annealed schedule. The first tenth of these dumps is
-left out, where steps are large everywhere. Of what is left (at least 3 dumps) the median counts.
+left out, where steps are large everywhere. Of what is left (at least 6 dumps) the median counts.
 
 1. *Too large*: more than 0.03, and 5 times the median of the other layers; or more than 0.03 in the median of all
-   layers, where a thousandth is usual: then it is told of the network.
+   layers, where a thousandth is usual: then it is told of the network, and of no layer alone.
 2. *Too small*: less than 1e-4, and a hundredth of the median of the other layers; or less than 3e-5 in the median of
    all.
 3. The last layer is not told of alone: what it does follows the loss, and differs from the others in healthy networks.
@@ -25,7 +25,7 @@ from deeptracker.analysis.findings.summary import LayerSummary
 LARGE, LARGE_BESIDE = 0.03, 5.0
 SMALL, SMALL_BESIDE, SMALL_OF_ALL = 1e-4, 0.01, 3e-5
 FULL_RATE = 0.5
-FIRST_SHARE, LEAST_DUMPS = 0.1, 3
+FIRST_SHARE, LEAST_DUMPS = 0.1, 6
 
 
 def full_rate(learning_rate: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -69,6 +69,7 @@ def update_ratios(
             f"of the {len(dumps)} dumps at the full learning rate; 1e-3 is usual.",
             Place(first=first, last=last),
         )
+    told = None if SMALL_OF_ALL <= of_all <= LARGE else of_all > LARGE
     for place in np.flatnonzero(moving[:-1]).tolist():
         others = np.delete(updates, place)
         others = others[np.isfinite(others) & (others > 0)]
@@ -76,7 +77,7 @@ def update_ratios(
             continue
         one, ratio, usual = layers[place], float(updates[place]), float(np.median(others))
         is_large = ratio > LARGE and ratio > LARGE_BESIDE * usual
-        if is_large or (ratio < SMALL and ratio < SMALL_BESIDE * usual):
+        if told is not is_large and (is_large or (ratio < SMALL and ratio < SMALL_BESIDE * usual)):
             yield Finding(
                 "update-ratio-high" if is_large else "update-ratio-low",
                 "medium",

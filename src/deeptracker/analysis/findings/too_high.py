@@ -2,7 +2,7 @@
 
 At the full learning rate (at least half of the largest):
 
-1. at least 2 filters, and 1 % of all, have died, or a whole layer has;
+1. at least 2 filters, and 3 % of all, have died, or nearly a whole layer has;
 2. the loss has leapt (training.py) at least twice, or was half above what it began with for a tenth of the training;
 3. the validation error rose from one dump to the next by 0.1 or more at least 3 times, the first tenth of the record
    left out; or it came back to guessing after it had been twice as often right;
@@ -22,7 +22,7 @@ from deeptracker.analysis.findings.steps import full_rate, usual_updates
 from deeptracker.analysis.findings.summary import LayerSummary
 from deeptracker.analysis.findings.training import TrainingRecord, loss_leaps
 
-DEAD_FILTERS, DEAD_SHARE = 2, 0.01
+DEAD_FILTERS, DEAD_SHARE = 2, 0.03
 LEAPS, ABOVE_SHARE = 2, 0.1
 RISE, RISES = 0.1, 3
 FAR_BETTER = 2.0

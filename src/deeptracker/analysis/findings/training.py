@@ -7,7 +7,7 @@ errors need at least 8 dumps with both.
    median, no more than guessing: 1.5 times the share of the largest class, at most 5 % above it, and three standard
    errors.
    From 20 dumps on it is told as severe.
-2. *Overfitting*: late the validation error is at least 0.1 above the training error, and more than twice it; and it is
+2. *Overfitting*: late the validation error is at least 0.08 above the training error, and more than twice it; and it is
    no better than 90 % of what it was in the middle of the record (dumps from 40 to 60 %). Severe where it has risen by
    0.05 and a quarter above its best. The fifth of the classes with the largest error late is left out: a class
    that has no training images, or two that are exchanged, are another fault.
@@ -16,7 +16,8 @@ errors need at least 8 dumps with both.
 4. *Leap of the loss*: it is 3 times the median of the (up to 50, at least 10) values logged before it, and above that
    by half of the median of the first 10. Neighbouring leaps are one. An infinite loss is told as not finite.
 5. *Error step*: where the learning rate drops, the median error of the 5 dumps after it (the first left out) is 0.05
-   and 30 % below that of the 5 before, and twice as much as the second half of the stage had gained.
+   and 30 % below that of the 5 before, and as far below what it would be had it gone on as in the second half of the
+   stage (a straight line through at least 5 dumps).
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ Doubles = NDArray[np.float64]
 ERROR_DUMPS, LATE = 8, 0.25
 GUESSING_DUMPS, CERTAIN_DUMPS = 10, 20
 GUESSING, GUESSING_ABOVE, STANDARD_ERRORS = 1.5, 0.05, 3.0
-GAP, GAP_TIMES, NO_BETTER = 0.1, 2.0, 0.9
+LARGEST_CLASS = 0.9
+"""Where one class makes more of the samples, guessing cannot be told from knowing by how many are right."""
+GAP, GAP_TIMES, NO_BETTER = 0.08, 2.0, 0.9
 WORST_CLASSES = 5
 """One of so many classes is left out."""
 RISEN, RISEN_TIMES = 0.05, 1.25
@@ -83,7 +86,7 @@ class TrainingRecord:
 def not_learning(record: TrainingRecord) -> Iterator[Finding]:
     """Rule 1."""
     known = np.flatnonzero(np.isfinite(record.validation_error))
-    if len(known) < GUESSING_DUMPS or not record.largest_class:
+    if len(known) < GUESSING_DUMPS or not 0 < record.largest_class <= LARGEST_CLASS:
         return
     half = known[len(known) // 2 :]
     right = 1 - float(np.median(record.validation_error[half]))
@@ -245,10 +248,11 @@ def _step_between(record: TrainingRecord, before: Stage, after: Stage) -> tuple[
     if len(dumps) < STEP_DUMPS or len(later) < 2:
         return None
     at_end, then = float(np.median(error[dumps[-STEP_DUMPS:]])), float(np.median(error[later[:STEP_DUMPS]]))
-    second_half = dumps[len(dumps) // 2 :]
-    gained = float(np.median(error[second_half[:STEP_DUMPS]])) - at_end
-    fall = at_end - then
-    return (at_end, then) if fall >= STEP and fall >= STEP_SHARE * at_end and fall >= 2 * gained else None
+    half = dumps[-max(STEP_DUMPS, len(dumps) // 2) :]
+    slope, start = np.polyfit(record.iterations[half] - record.iterations[half[0]], error[half], 1)
+    goes_on = start + slope * (float(np.mean(record.iterations[later[:STEP_DUMPS]])) - record.iterations[half[0]])
+    fall = min(at_end, float(goes_on)) - then
+    return (at_end, then) if fall >= max(STEP, STEP_SHARE * at_end) else None
 
 
 def usual_error(error_rates: NDArray[np.floating]) -> Doubles:
