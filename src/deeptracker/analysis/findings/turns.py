@@ -62,7 +62,7 @@ def classes_take_turns(
 
 
 def period_of(loss: NDArray[np.float64]) -> tuple[int, float] | None:
-    """After how many of its values a finite series repeats itself, and its correlation with that; None where it does not.
+    """After how many of its values a finite series repeats itself, and its correlation with that; None where not.
 
     >>> period_of(np.sin(np.arange(400) * 2 * np.pi / 20))[0]
     20
