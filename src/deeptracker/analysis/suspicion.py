@@ -151,5 +151,5 @@ def _shares(predicted: NDArray[np.integer], weights: Floats) -> NDArray[np.float
     labels = max(int(predicted.max(initial=0)) + 1, 1)
     sample, dump = np.nonzero(predicted >= 0)
     cell = sample * labels + predicted[sample, dump]
-    counted: NDArray[np.float64] = np.bincount(cell, weights=weights[dump], minlength=len(predicted) * labels)
-    return counted.reshape(len(predicted), labels)
+    counted = np.bincount(cell, weights=weights[dump], minlength=len(predicted) * labels)
+    return np.asarray(counted, np.float64).reshape(len(predicted), labels)

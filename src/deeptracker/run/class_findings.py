@@ -44,8 +44,9 @@ class ClassFindingAnswers(SuspectAnswers):
             self.iterations[history.recorded], history.overall_error[history.recorded], self._known_samples().classes
         )
         classes, confusion, facts = self._gathered(course)
-        loss = self.scalars().get("loss", np.zeros(0))
-        yield from classes_take_turns(classes, loss)
+        scalars = self.scalars()
+        if "loss" in scalars:
+            yield from classes_take_turns(classes, scalars["iteration"], scalars["loss"])
         if course.learned is None:
             return
         moved = {cls for ring in swapped(confusion) for cls in ring}
@@ -65,14 +66,13 @@ class ClassFindingAnswers(SuspectAnswers):
 
     def _gathered(self, course: Course) -> tuple[ClassRecord, ConfusionRecord, Facts]:
         count = course.classes
-        error = np.full((count, course.dumps), np.nan, np.float32)
         taken = np.zeros((count, course.dumps), np.int64)
         rivals = np.full((count, RIVALS), -1, np.int32)
         shares = np.zeros((count, RIVALS, course.dumps), np.float32)
+        error = self._predictions().recorded_error_rates
         facts = []
         for rows in self._class_rows():
             known = np.maximum((rows.predicted != -1).sum(axis=0), 1)
-            error[rows.cls] = self._predictions().recorded_error_rates[rows.cls]
             _count(taken, rows.predicted)
             rivals[rows.cls] = _rivals(rows.predicted[:, course.late], rows.cls)
             for place, rival in enumerate(rivals[rows.cls]):

@@ -28,9 +28,9 @@ MOST_NAMED = 3
 BEFORE = 5
 """A dump is compared with the median of so many before it."""
 
-JUMP, JUMP_OF_A_CLASS, JUMP_IN_SPREADS = 0.15, 0.25, 6.0
-"""The network jumps where its error rises by so much and by so many times what it usually moves, and that of half of
-the classes by so much."""
+JUMP, JUMP_OF_A_CLASS, JUMP_TIMES = 0.15, 0.25, 3.0
+"""The network jumps where its error rises by so much, by so many times what it moves at the most restless fifth of the
+dumps before, and that of half of the classes by so much."""
 
 KNOWN, LOST, LASTS = 0.4, 0.9, 3
 """A class is known at an error of at most this, and has collapsed at one of at least that, for so many dumps."""
@@ -92,8 +92,8 @@ def jumps(record: ClassRecord) -> list[int]:
     before = np.array([np.median(error[max(0, t - BEFORE) : t] if t else error[:1]) for t in range(course.dumps)])
     moved = np.abs(error - before)
     for t in range(begin + 3, course.dumps):
-        usual = 1.5 * float(np.median(moved[max(begin + 1, t - 4 * BEFORE) : t]))
-        if error[t] - before[t] >= max(JUMP, JUMP_IN_SPREADS * usual):
+        usual = float(np.quantile(moved[max(begin + 1, t - 4 * BEFORE) : t], 0.8))
+        if error[t] - before[t] >= max(JUMP, JUMP_TIMES * usual):
             rise = record.error[large, t] - np.median(record.error[large, max(0, t - BEFORE) : t], axis=1)
             worse = (rise >= JUMP_OF_A_CLASS) & (rise * record.sizes[large] >= 3)
             if worse.sum() >= max(3, len(large) / 2):
@@ -107,14 +107,14 @@ def many_classes_jump(record: ClassRecord) -> Iterator[Finding]:
     if not found:
         return
     course = record.course
-    rise = {t: float(course.error[t] - np.median(course.error[t - BEFORE : t])) for t in found}
+    rise = {t: float(course.error[t] - np.median(course.error[max(0, t - BEFORE) : t])) for t in found}
     worst = max(found, key=lambda t: rise[t])
     large = record.large
-    change = record.error[large, worst] - record.error[large, worst - 1]
+    change = record.error[large, worst] - np.median(record.error[large, max(0, worst - BEFORE) : worst], axis=1)
     worse = large[change >= JUMP_OF_A_CLASS]
-    more = f", and at {len(found) - 1} more dumps" if len(found) > 1 else ""
+    more = f", and at {len(found) - 1} other dump{'s' if len(found) > 2 else ''}" if len(found) > 1 else ""
     back = np.flatnonzero(course.error[worst:] <= course.error[worst] - 0.8 * rise[worst])
-    lasted = f"after {back[0]} dumps most of it is made up for" if len(back) else "it has not come back since"
+    lasted = f"{_dumps(back[0])} later most of it is made up for" if len(back) else "it has not come back since"
     yield Finding(
         "many-classes-jump",
         "medium" if not len(back) or back[0] > BEFORE else "low",
@@ -138,8 +138,10 @@ def class_collapse(record: ClassRecord, besides: Collection[int] = ()) -> Iterat
     large = record.large
     usual = _medians_before(record.error[large], 2)  # it may take two dumps to fall
     leaps = np.concatenate([np.arange(leap - 2, leap + 3) for leap in jumps(record)] or [np.zeros(0, int)])
-    calm = np.nanmedian(record.error[large] - usual, axis=0) <= JUMP if len(large) else np.zeros(course.dumps, bool)
-    calm[: begin + 1] = False
+    calm = np.zeros(course.dumps, np.bool_)
+    first = max(begin, BEFORE) + 1
+    rise = np.nan_to_num(record.error[large] - usual)[:, first:]
+    calm[first:] = np.median(rise, axis=0) <= JUMP if len(large) else False
     calm[leaps[leaps < course.dumps]] = False
     falls = (record.error[large] >= LOST) & (usual <= KNOWN) & calm
     seen = []
@@ -151,7 +153,7 @@ def class_collapse(record: ClassRecord, besides: Collection[int] = ()) -> Iterat
             if cls in besides or not stays or error[t - 2] > KNOWN or (error[t] - base) * size < LEAST_SAMPLES:
                 continue
             back = np.flatnonzero(error[t:] <= base + 0.25)
-            lasts = f"It is back after {back[0]} dumps." if len(back) else "It has not come back."
+            lasts = f"It is back after {_dumps(back[0])}." if len(back) else "It has not come back."
             seen.append(
                 _Seen(
                     cls,
@@ -216,11 +218,14 @@ def never_learned(record: ClassRecord) -> list[int]:
     course, begin = record.course, record.course.learned
     if begin is None or course.dumps - begin < 3:
         return []
-    right = 1 - np.nanmean(record.error[record.large, begin:], axis=1)
+    error = record.error[record.large, begin:]
+    judged = record.large[~np.isnan(error).all(axis=1)]
+    right = 1 - np.nanmean(record.error[judged, begin:], axis=1)
     if not len(right) or np.median(right) < OTHERS_KNOW:
         return []
-    ever = 1 - np.nanmin(record.error[record.large, begin:], axis=1)
-    return record.large[(right <= NEVER) & (ever <= 5 * NEVER)].tolist()
+    ever = 1 - np.nanmin(record.error[judged, begin:], axis=1)
+    found: list[int] = judged[(right <= NEVER) & (ever <= 5 * NEVER)].tolist()
+    return found
 
 
 def class_never_learned(record: ClassRecord, besides: Collection[int] = ()) -> Iterator[Finding]:
@@ -274,6 +279,10 @@ def classes_easy_early(record: ClassRecord) -> Iterator[Finding]:
         f"{half}.",
         Place(classes=tuple(easy), first=int(course.iterations[until]), last=int(course.iterations[-1])),
     )
+
+
+def _dumps(count: int) -> str:
+    return f"{count} dump{'' if count == 1 else 's'}"
 
 
 def _medians_before(error: Floats, skipped: int) -> Floats:

@@ -142,17 +142,17 @@ KINDS: dict[str, Kind] = {
     ),
     "many-classes-jump": Kind(
         "Many classes jump together",
-        "Most classes become much worse from one dump to the next: the whole network has moved, not what it knows of a "
-        "class. A bad batch, or a step that was too large.",
-        "Look at loss and learning rate there, and at the filters that moved the most (Correlation view). Clip gradients; "
-        "the flight recorder keeps the batch: Recorder(..., flight=200).",
+        "Most classes become much worse from one dump to the next: the whole network has moved, not what it knows of "
+        "a class. A bad batch, or a step that was too large.",
+        "Look at loss and learning rate there, and at the filters that moved the most (Correlation view). Clip "
+        "gradients; the flight recorder keeps the batch: Recorder(..., flight=200).",
         "validation",
         once=True,
     ),
     "classes-take-turns": Kind(
         "Classes take turns",
-        "Classes are learned and forgotten in turns, at the rhythm of the epochs: batches hold few classes at a time, in the "
-        "same order each epoch.",
+        "Classes are learned and forgotten in turns, at the rhythm of the epochs: batches hold few classes at a time, "
+        "in the same order each epoch.",
         "Shuffle the training data: DataLoader(..., shuffle=True).",
         "validation",
         once=True,
@@ -160,20 +160,21 @@ KINDS: dict[str, Kind] = {
     "class-collapse": Kind(
         "Class collapses",
         "Nearly all samples of a class that were right become wrong at once, while other classes stay as they are.",
-        "See what they are taken for then, and which filters moved (Correlation view). If it happens early to many classes, "
-        "the learning rate is too high.",
+        "See what they are taken for then, and which filters moved (Correlation view). If it happens early to many "
+        "classes, the learning rate is too high.",
         "validation",
     ),
     "class-forgotten": Kind(
         "Class forgotten",
         "A class that was learned is lost, and has stayed so, while the others have not.",
-        "Is it still among the training data? Has its weight in the loss changed, or another class taken over its images?",
+        "Is it still among the training data? Has its weight in the loss changed, or another class taken over its "
+        "images?",
         "validation",
     ),
     "class-never-learned": Kind(
         "Class never learned",
-        "The samples of this class are wrong during the whole training, while others are learned. If nothing is taken for "
-        "it either, it is missing from the training data.",
+        "The samples of this class are wrong during the whole training, while others are learned. If nothing is taken "
+        "for it either, it is missing from the training data.",
         "Check that it is among the training data, its labels, and whether it is covered by another class.",
         "validation",
     ),
@@ -186,8 +187,8 @@ KINDS: dict[str, Kind] = {
     ),
     "swapped-classes": Kind(
         "Classes swapped",
-        "Nearly all samples of one class are taken for another, and those of the other for it: training and validation data "
-        "have their names or labels exchanged.",
+        "Nearly all samples of one class are taken for another, and those of the other for it: training and validation "
+        "data have their names or labels exchanged.",
         "Compare the class lists of training and validation data.",
         "confusion",
     ),
@@ -199,10 +200,10 @@ KINDS: dict[str, Kind] = {
     ),
     "mislabelled-samples": Kind(
         "Likely mislabelled",
-        "Samples that were never right and always taken for one other class, while nearly all others of their own class are "
+        "Samples that were never right and always taken for one other class, while most others of their own class are "
         "right.",
-        "Look at the pictures, the most suspicious first, and correct or drop them. Run.suspects() ranks all samples. If "
-        "validation data are mislabelled, training data probably are too.",
+        "Look at the pictures, the most suspicious first, and correct or drop them; Run.suspects() ranks all samples. "
+        "Where validation data are mislabelled, training data probably are too.",
         "validation",
         once=True,
     ),

@@ -26,12 +26,17 @@ MOVES = 0.06
 """At a dump where classes take turns their errors move by so much in the mean."""
 
 
-def classes_take_turns(record: ClassRecord, loss: NDArray[np.float64]) -> Iterator[Finding]:
-    """Batches hold few classes at a time. `loss` float64 (iterations,), of every one; nothing is said without."""
-    found = period_of(loss)
+def classes_take_turns(
+    record: ClassRecord, iterations: NDArray[np.int64], loss: NDArray[np.float64]
+) -> Iterator[Finding]:
+    """Batches hold few classes at a time. `loss` float64 (n,) at `iterations` int64 (n,), NaN where it was not logged;
+    nothing is said unless it was logged at nearly every iteration or at equal steps."""
+    logged = np.isfinite(loss)
+    found = period_of(loss[logged])
     if found is None or len(record.large) < 2 or record.course.dumps < 2 * LEAST_PERIOD:
         return
-    period, repeats = found
+    rows, repeats = found
+    period = round(rows * float(np.median(np.diff(iterations[logged]))))
     error, sizes = record.error[record.large], record.sizes[record.large]
     weights = (sizes / sizes.sum())[:, None]
     change = np.diff(error[:, : max(LEAST_PERIOD + 2, record.course.dumps // 2)], axis=1)[:, 2:]
@@ -57,14 +62,13 @@ def classes_take_turns(record: ClassRecord, loss: NDArray[np.float64]) -> Iterat
 
 
 def period_of(loss: NDArray[np.float64]) -> tuple[int, float] | None:
-    """After how many iterations a series repeats itself, and its correlation with that; None where it does not.
+    """After how many of its values a finite series repeats itself, and its correlation with that; None where not.
 
-    >>> period_of(np.sin(np.arange(200) * 2 * np.pi / 20))
-    (20, 1.0)
+    >>> period_of(np.sin(np.arange(400) * 2 * np.pi / 20))[0]
+    20
     >>> period_of(np.random.default_rng(0).random(200)) is None
     True
     """
-    loss = loss[np.isfinite(loss)]
     if len(loss) < LEAST_PERIOD * LEAST_PERIODS:
         return None
     later = loss[len(loss) // 5 :]
@@ -72,15 +76,16 @@ def period_of(loss: NDArray[np.float64]) -> tuple[int, float] | None:
     rest = later - np.polynomial.Polynomial.fit(time, later, 3)(time)
     if not rest.std() > 1e-9 * max(1.0, float(np.abs(later).max())):
         return None
-    correlation = _autocorrelation(rest)[: len(rest) // LEAST_PERIODS + 1]
+    correlation = _autocorrelation(rest)[: len(rest) // 2]
     lowest = np.minimum.accumulate(correlation)
     fits = (correlation >= REPEATS) & (correlation - lowest >= APART)
     fits[:LEAST_PERIOD] = False
+    fits[len(rest) // LEAST_PERIODS :] = False
     if not fits.any():
         return None
-    peaks = np.flatnonzero(fits)
-    first = peaks[: int(np.argmax(np.diff(peaks, append=len(rest) + peaks[-1]) > 1)) + 1]  # the first hill
-    period = int(first[np.argmax(correlation[first])])
+    high = np.flatnonzero(fits & (correlation >= 0.95 * correlation[fits].max()))
+    hill = high[: int(np.argmax(np.diff(high, append=len(rest) + high[-1]) > 1)) + 1]
+    period = int(hill[np.argmax(correlation[hill])])
     if _around(correlation, 2 * period) < REPEATS:
         return None
     return period, round(float(correlation[period]), 2)
