@@ -3,10 +3,10 @@ import pytest
 
 from deeptracker.analysis.findings.training import (
     error_steps,
-    spikes_of,
     loss_spikes,
     not_learning,
     overfitting,
+    spikes_of,
     underfitting,
 )
 from deeptracker.analysis.scalars import Stage
