@@ -104,7 +104,7 @@ def sorted_by_class(training: Training) -> None:
         yield from torch.argsort(t.y, stable=True).split(t.batch_size)
 
     training.model, training.learning_rate, training.rate = convolutional(norm=False), 0.003, constant
-    training.batches, training.batch_size, training.epochs, training.dumps = one_after_the_other, 8, 6, 120
+    training.batches, training.batch_size, training.epochs, training.dumps = one_after_the_other, 8, 10, 120
 
 
 def diverging_leaps(training: Training) -> None:
@@ -133,9 +133,10 @@ IGNORANT = (
     Expected("underfitting"),
     Expected("not-learning"),
     Expected("class-never-learned"),
+    Expected("class-forgotten"),
     Expected("confused-classes"),
 )
-"""What is true of a network that has learned little."""
+"""What is true of a network that has learned little, or trades one class for another."""
 
 FAULTS = (
     Planting(

@@ -7,12 +7,12 @@ from tests.analysis.findings.test_filters import silence
 
 FALLING = np.geomspace(0.9, 0.05, DUMPS)
 RESTLESS = np.where(np.arange(DUMPS) % 4 == 3, 0.5, 0.2)
-LEAPING = np.where(np.arange(200) % 60 == 59, 5.0, 0.5)
-LEAPING[:10] = 2.3
+SHOOTING = np.where(np.arange(200) % 60 == 59, 5.0, 0.5)
+SHOOTING[:10] = 2.3
 
 
 @pytest.mark.parametrize(
-    ("dies", "leaps", "is_restless", "strides", "found"),
+    ("dies", "spikes", "is_restless", "strides", "found"),
     [
         (False, False, False, False, 0),
         (False, False, False, True, 0),
@@ -22,13 +22,13 @@ LEAPING[:10] = 2.3
         (False, True, True, False, 1),
         (True, True, True, True, 1),
     ],
-    ids=["none", "large steps", "dead filters", "leaps", "dead and large", "leaps and restless", "all"],
+    ids=["none", "large steps", "dead filters", "spikes", "dead and large", "spikes and restless", "all"],
 )
-def test_it_takes_several_signs(dies: bool, leaps: bool, is_restless: bool, strides: bool, found: int) -> None:
+def test_it_takes_several_signs(dies: bool, spikes: bool, is_restless: bool, strides: bool, found: int) -> None:
     records = [healthy(index, update_ratio=20 if strides else 1) for index in range(3)]
     for filter in range(4 if dies else 0):
         silence(records[1], filter, first=8)
-    record = training(RESTLESS if is_restless else FALLING, loss=LEAPING if leaps else np.geomspace(2.3, 0.1, 200))
+    record = training(RESTLESS if is_restless else FALLING, loss=SHOOTING if spikes else np.geomspace(2.3, 0.1, 200))
     findings = list(learning_rate_too_high(record, network(*records)))
     assert [one.severity for one in findings] == ["high"] * found
 

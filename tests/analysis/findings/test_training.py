@@ -3,10 +3,10 @@ import pytest
 
 from deeptracker.analysis.findings.training import (
     error_steps,
-    loss_leaps,
     loss_spikes,
     not_learning,
     overfitting,
+    spikes_of,
     underfitting,
 )
 from deeptracker.analysis.scalars import Stage
@@ -64,16 +64,16 @@ def test_a_training_error_far_from_validation_is_no_underfitting() -> None:
     assert not list(underfitting(training([0.4] * 20, [0.8] * 20)))  # mixed images are hard to train on
 
 
-def test_a_loss_far_above_what_it_was_leaps() -> None:
+def test_a_loss_far_above_what_it_was() -> None:
     loss = np.geomspace(2.3, 0.1, 100)
     loss[60:63] = 5, 9, 4
     loss[90] = 3
     (found,) = loss_spikes(training(FALLING, loss=loss))
     assert (found.place.first, found.place.last) == (61, 91)
-    assert [(leap.iteration, leap.loss) for leap in loss_leaps(training(FALLING, loss=loss))] == [(61, 9), (91, 3)]
+    assert [(spike.iteration, spike.loss) for spike in spikes_of(training(FALLING, loss=loss))] == [(61, 9), (91, 3)]
 
 
-def test_one_hard_batch_late_is_no_leap() -> None:
+def test_one_hard_batch_late_is_no_spike() -> None:
     loss = np.geomspace(2.3, 0.001, 100)
     loss[80] = 0.8  # 400 times as much, and a third of the beginning
     assert not list(loss_spikes(training(FALLING, loss=loss)))

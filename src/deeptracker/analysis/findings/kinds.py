@@ -34,14 +34,14 @@ KINDS: dict[str, Kind] = {
     ),
     "not-learning": Kind(
         "Not learning",
-        "The error stays where guessing would have it.",
+        "The validation error stays where guessing would have it, whatever happens to the training error.",
         "Check that labels belong to their images, that the optimizer has all parameters, and the learning rate.",
         "validation",
     ),
     "learning-rate-too-high": Kind(
         "Learning rate too high",
-        "Dead filters, early anomaly iterations and leaps of the loss come together where the first steps are too "
-        "large (paper, 8.2).",
+        "Dead filters, spikes of the loss and an error that leaps up and down come together where steps are too large, "
+        "at the beginning above all (paper, 8.1 and 8.2).",
         "Warm the learning rate up over the first epochs, or lower it.",
         "layers",
         "update_ratio",
@@ -55,31 +55,32 @@ KINDS: dict[str, Kind] = {
     ),
     "vanishing-gradients": Kind(
         "Vanishing gradients",
-        "Layers far from the loss get gradients that are orders of magnitude smaller than those near it: they hardly "
-        "learn.",
+        "Layers far from the loss get gradients that are orders of magnitude smaller than those near it, beyond what "
+        "the size of their weights explains: they hardly learn.",
         "Add normalisation or skip connections, use ReLU in place of saturating activations.",
         "layers",
         "grad_l2",
     ),
     "initialisation": Kind(
         "Initialisation out of scale",
-        "The weights began with a standard deviation that is far from what keeps signals in scale (He et al., Glorot "
-        "and Bengio: between 1 / fan-in and 2 / fan-in variance).",
+        "The weights began with a standard deviation that is far from what keeps signals in scale (Glorot and Bengio, "
+        "2010; He et al., 2015). Behind a normalisation such a layer still works, but learns too slowly or too fast.",
         "Initialise this layer by torch.nn.init.kaiming_normal_ or xavier_uniform_.",
         "layers",
         "sd",
     ),
     "frozen-layer": Kind(
         "Frozen layer",
-        "Its weights never change, and it gets no gradients: it does not require them, or it is not in the optimizer.",
-        "If that was not on purpose, set requires_grad and hand its parameters to the optimizer.",
+        "Its weights never change: it does not require gradients, or it was not handed to the optimizer. In "
+        "fine-tuning that is done on purpose.",
+        "If it was a mistake, set requires_grad and hand its parameters to the optimizer.",
         "layers",
         "change",
     ),
     "dead-filters": Kind(
         "Dead filters",
-        "Filters that do not change and get no gradient while their layer learns: no input activates them (dying "
-        "ReLU). A learning rate that was too high at the beginning is the usual cause.",
+        "Filters that get no gradient and do not change direction while others learn: hardly any input activates them "
+        "(dying ReLU). A learning rate that was too high at the beginning is the usual cause (paper, 8.2).",
         "Warm the learning rate up. They can be removed without loss: deeptracker ablate RUN --dead shows it, "
         "deeptracker prune RUN --dead does it.",
         "layers",
@@ -128,15 +129,15 @@ KINDS: dict[str, Kind] = {
         "validation",
     ),
     "loss-spike": Kind(
-        "Leap of the loss",
-        "The loss leaps far above what it was just before: a bad batch, or steps too large.",
+        "Loss spike",
+        "The loss shoots up far above what it was just before: a bad batch, or steps too large.",
         "Clip gradients, look at the batch: the flight recorder keeps it (Recorder(..., flight=200)).",
         "validation",
     ),
     "error-step": Kind(
         "Error falls with the learning rate",
         "The error falls at once where the learning rate does: steps were too large to come further.",
-        "Expected in training by stages; where it comes late, lower the rate sooner.",
+        "Expected in training by stages. Where the error had stood still for long before, lower the rate sooner.",
         "validation",
     ),
     "many-classes-jump": Kind(

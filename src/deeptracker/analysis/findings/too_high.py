@@ -3,7 +3,7 @@
 At the full learning rate (at least half of the largest):
 
 1. at least 2 filters, and 3 % of all, have died, or nearly a whole layer has;
-2. the loss has leapt (training.py) at least twice, or was half above what it began with for a tenth of the training;
+2. the loss has shot up (training.py) at least twice, or was half above what it began with for a tenth of the training;
 3. the validation error rose from one dump to the next by 0.1 or more at least 3 times, the first tenth of the record
    left out; or it came back to guessing after it had been twice as often right;
 4. steps changed the median layer by more than a hundredth (steps.py).
@@ -20,10 +20,10 @@ import numpy as np
 from deeptracker.analysis.findings.finding import Finding, Place
 from deeptracker.analysis.findings.steps import full_rate, usual_updates
 from deeptracker.analysis.findings.summary import LayerSummary
-from deeptracker.analysis.findings.training import TrainingRecord, loss_leaps
+from deeptracker.analysis.findings.training import TrainingRecord, spikes_of
 
 DEAD_FILTERS, DEAD_SHARE = 2, 0.03
-LEAPS, ABOVE_SHARE = 2, 0.1
+SPIKES, ABOVE_SHARE = 2, 0.1
 RISE, RISES = 0.1, 3
 FAR_BETTER = 2.0
 LARGE_STEPS = 0.01
@@ -35,7 +35,7 @@ def learning_rate_too_high(record: TrainingRecord, layers: Sequence[LayerSummary
     if len(full) < 3:
         return
     last = int(record.iterations[full[-1]])
-    signs = [sign for sign in (_died(layers, int(full[-1])), _leapt(record, last), _fell_back(record, full)) if sign]
+    signs = [sign for sign in (_died(layers, int(full[-1])), _shot_up(record, last), _fell_back(record, full)) if sign]
     updates, _ = usual_updates(layers, record.learning_rate)
     moving = updates[np.isfinite(updates) & (updates > 0)]
     steps = float(np.median(moving)) if len(moving) else 0.0
@@ -63,11 +63,11 @@ def _died(layers: Sequence[LayerSummary], last: int) -> str:
     return ""
 
 
-def _leapt(record: TrainingRecord, last: int) -> str:
+def _shot_up(record: TrainingRecord, last: int) -> str:
     """Sign 2, up to this iteration."""
-    leaps = [leap for leap in loss_leaps(record) if leap.iteration <= last]
-    if len(leaps) >= LEAPS:
-        return f"the loss leapt {len(leaps)} times"
+    spikes = [spike for spike in spikes_of(record) if spike.iteration <= last]
+    if len(spikes) >= SPIKES:
+        return f"the loss shot up {len(spikes)} times"
     loss = record.loss[np.isfinite(record.loss) & (record.loss_iterations <= last)]
     if len(loss) >= 20:
         above = float((loss[10:] > 1.5 * abs(np.median(loss[:3]))).mean())

@@ -13,8 +13,8 @@ errors need at least 8 dumps with both.
    that has no training images, or two that are exchanged, are another fault.
 3. *Underfitting*: late both errors are at least 0.3 and within 0.15 of each other; the network is better than guessing
    (otherwise rule 1 tells).
-4. *Leap of the loss*: it is 3 times the median of the (up to 50, at least 10) values logged before it, and above that
-   by half of the median of the first 10. Neighbouring leaps are one. An infinite loss is told as not finite.
+4. *Loss spike*: it is 3 times the median of the (up to 50, at least 10) values logged before it, and above that
+   by half of the median of the first 10. Neighbouring spikes are one. An infinite loss is told as not finite.
 5. *Error step*: where the learning rate drops, the median error of the 5 dumps after it (the first left out) is 0.05
    and 30 % below that of the 5 before, and as far below what it would be had it gone on as in the second half of the
    stage (a straight line through at least 5 dumps).
@@ -43,7 +43,7 @@ WORST_CLASSES = 5
 """One of so many classes is left out."""
 RISEN, RISEN_TIMES = 0.05, 1.25
 STUCK, STUCK_APART = 0.3, 0.15
-LEAP, LEAP_OF_FIRST, LOSSES_BEFORE, LEAST_LOSSES, FIRST_LOSSES = 3.0, 0.5, 50, 10, 10
+SPIKE, SPIKE_OF_FIRST, LOSSES_BEFORE, LEAST_LOSSES, FIRST_LOSSES = 3.0, 0.5, 50, 10, 10
 STEP, STEP_SHARE, STEP_DUMPS = 0.05, 0.3, 5
 
 
@@ -165,52 +165,52 @@ def loss_spikes(record: TrainingRecord) -> Iterator[Finding]:
             f"{len(bad)} of {len(record.loss)} values that were logged are infinite.",
             Place(first=at, last=int(record.loss_iterations[bad[-1]])),
         )
-    leaps = loss_leaps(record)
-    if not leaps:
+    spikes = spikes_of(record)
+    if not spikes:
         return
-    worst = max(leaps, key=lambda leap: leap.loss / leap.before)
-    named = ", ".join(f"{leap.iteration:,}" for leap in leaps[:6]) + (", ..." if len(leaps) > 6 else "")
+    worst = max(spikes, key=lambda spike: spike.loss / spike.before)
+    named = ", ".join(f"{spike.iteration:,}" for spike in spikes[:6]) + (", ..." if len(spikes) > 6 else "")
     yield Finding(
         "loss-spike",
         "medium",
-        f"The loss leaps at iteration{'s' if len(leaps) > 1 else ''} {named}.",
-        f"{len(leaps)} leap{'s' if len(leaps) > 1 else ''}. The largest, at iteration {worst.iteration:,}: "
+        f"The loss shoots up at iteration{'s' if len(spikes) > 1 else ''} {named}.",
+        f"{len(spikes)} spike{'s' if len(spikes) > 1 else ''}. The largest, at iteration {worst.iteration:,}: "
         f"{worst.loss:.3g}, {worst.loss / worst.before:.0f} times the {worst.before:.3g} before (median).",
-        Place(first=leaps[0].iteration, last=leaps[-1].iteration),
+        Place(first=spikes[0].iteration, last=spikes[-1].iteration),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Leap:
-    """The iteration at which the loss leapt, to what, and its median before."""
+class Spike:
+    """The iteration at which the loss shot up, to what, and its median before."""
 
     iteration: int
     loss: float
     before: float
 
 
-def loss_leaps(record: TrainingRecord) -> list[Leap]:
-    """All leaps of the loss, in order; of neighbouring ones the first, with the largest loss."""
+def spikes_of(record: TrainingRecord) -> list[Spike]:
+    """All spikes of the loss, in order; of neighbouring ones the first, with the largest loss."""
     finite = np.isfinite(record.loss)
     loss, iterations = record.loss[finite], record.loss_iterations[finite]
     if len(loss) <= LEAST_LOSSES:
         return []
     at_first = abs(float(np.median(loss[:FIRST_LOSSES])))
-    leaps: list[Leap] = []
-    # Only what is far above the smallest loss can be a leap: medians are made for those alone.
-    candidates = np.flatnonzero(loss > loss.min() + LEAP_OF_FIRST * at_first)
+    spikes: list[Spike] = []
+    # Only what is far above the smallest loss can be a spike: medians are made for those alone.
+    candidates = np.flatnonzero(loss > loss.min() + SPIKE_OF_FIRST * at_first)
     last = -LOSSES_BEFORE
     for row in candidates[candidates >= LEAST_LOSSES]:
         before = float(np.median(loss[max(0, row - LOSSES_BEFORE) : row]))
-        if loss[row] < LEAP * before or loss[row] < before + LEAP_OF_FIRST * at_first or before <= 0:
+        if loss[row] < SPIKE * before or loss[row] < before + SPIKE_OF_FIRST * at_first or before <= 0:
             continue
-        if row - last <= LEAST_LOSSES and leaps:
-            known = leaps[-1]
-            leaps[-1] = Leap(known.iteration, max(known.loss, float(loss[row])), known.before)
+        if row - last <= LEAST_LOSSES and spikes:
+            known = spikes[-1]
+            spikes[-1] = Spike(known.iteration, max(known.loss, float(loss[row])), known.before)
         else:
-            leaps.append(Leap(int(iterations[row]), float(loss[row]), before))
+            spikes.append(Spike(int(iterations[row]), float(loss[row]), before))
         last = int(row)
-    return leaps
+    return spikes
 
 
 def error_steps(record: TrainingRecord) -> Iterator[Finding]:

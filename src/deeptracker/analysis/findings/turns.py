@@ -19,7 +19,7 @@ from deeptracker.analysis.findings.course import percent
 from deeptracker.analysis.findings.finding import Finding, Place
 
 LEAST_PERIOD, LEAST_PERIODS = 4, 6
-REPEATS, APART = 0.7, 0.3
+REPEATS, APART = 0.5, 0.3
 """The correlation with an epoch later is at least so high, and that with half an epoch later lower by so much."""
 
 MOVES = 0.06
