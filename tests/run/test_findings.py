@@ -1,6 +1,5 @@
 """What is planted in a generated run is among its findings, with its place, however the run is read."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -64,13 +63,3 @@ def test_of_the_first_dumps_of_a_run_nothing_severe_is_told(tmp_path: Path, dump
     scale = Scale(dumps, 10, 4, 10, resnet50=False, pictures=False)
     write_run(tmp_path / "run", scale, seed=5, finished=False)
     assert not [one for one in Run(tmp_path / "run").findings() if one.severity == "high"]
-
-
-def test_the_lines_of_the_document_run(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "findings.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    monkeypatch.chdir(place.parents[1])
-    exec(code, {})
-    assert "Warm the learning rate up" in capsys.readouterr().out
