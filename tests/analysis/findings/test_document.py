@@ -5,7 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from deeptracker.analysis.findings import KINDS, filters, gradients, network, steps, too_high, training
+from deeptracker.analysis.findings import (
+    KINDS,
+    classes,
+    confusion,
+    filters,
+    gradients,
+    jumps,
+    learned_classes,
+    network,
+    samples,
+    steps,
+    too_high,
+    training,
+    turns,
+)
 
 TEXT = (Path(__file__).parents[3] / "docs" / "findings.md").read_text()
 ROWS = {kind: (title, rule) for kind, title, rule in re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|", TEXT, re.M)}
@@ -67,6 +81,39 @@ CONSTANTS: dict[str, list[object]] = {
     "underfitting": [training.STUCK, training.STUCK_APART],
     "loss-spike": [training.SPIKE, training.LOSSES_BEFORE, training.LEAST_LOSSES, training.FIRST_LOSSES],
     "error-step": [training.STEP_DUMPS, training.STEP, f"{training.STEP_SHARE:.0%}"],
+    "many-classes-jump": [jumps.JUMP, jumps.BEFORE, jumps.JUMP_TIMES, jumps.JUMP_OF_A_CLASS],
+    "classes-take-turns": [turns.REPEATS, turns.APART, turns.LEAST_PERIOD, turns.MOVES],
+    "class-collapse": [classes.KNOWN, classes.LOST, jumps.LASTS, jumps.BEFORE, jumps.JUMP],
+    "class-forgotten": [classes.KNOWN, jumps.BEFORE, classes.LOST],
+    "class-never-learned": [f"{learned_classes.NEVER:.0%}", f"{learned_classes.OTHERS_KNOW:.0%}"],
+    "class-easy-early": [learned_classes.EASY],
+    "swapped-classes": [f"{confusion.SWAPPED:.0%}", confusion.SWAPPED_TIMES],
+    "confused-classes": [
+        f"{confusion.CONFUSED:.0%}",
+        confusion.CONFUSED_TIMES,
+        confusion.ALIKE,
+        confusion.MOST_PAIRS,
+    ],
+    "mislabelled-samples": [
+        f"{samples.NEVER_RIGHT:.0%}",
+        samples.LEAST_GOOD_DUMPS,
+        samples.IMPROBABLE,
+        f"{samples.USUAL:.0%}",
+        samples.LEAST_DEFIANT,
+        f"{samples.LEAST_PART:.0%}",
+        f"{samples.PART_OF_WRONG:.0%}",
+        f"{samples.MOSTLY:.0%}",
+        f"{samples.ALWAYS:.0%}",
+        samples.LEAST_EXCHANGED,
+    ],
+    "samples-always-wrong": [f"{samples.KNOWING:.0%}"],
+    "samples-often-forgotten": [
+        samples.LEAST_FORGOTTEN,
+        samples.FORGOTTEN_TIMES,
+        samples.MOST_NEEDED,
+        samples.LEAST_DEFIANT,
+        f"{samples.LEAST_PART:.0%}",
+    ],
 }
 
 
