@@ -1,12 +1,17 @@
 """What is planted in a generated run is among its findings, with its place, however the run is read."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.generate import Scale, write_run
 from deeptracker.analysis.findings import Finding
 from deeptracker.run import Run, findings
+from deeptracker.schema import Predictions
+from deeptracker.store.blobs import Blobs
+from deeptracker.store.log import LogWriter
 
 SCALE = Scale(dumps=60, classes=10, samples_per_class=4, iterations_per_dump=10, resnet50=False, pictures=False)
 
@@ -56,6 +61,17 @@ def test_layers_read_one_by_one_give_the_same(place: Path, monkeypatch: pytest.M
     together = Run(place).findings()
     monkeypatch.setattr(findings, "GROUP_BYTES", 1)
     assert Run(place).findings() == together
+
+
+def test_dumps_of_predictions_alone_in_between_change_nothing_of_that(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place, tmp_path / "run")
+    log = LogWriter(Blobs(tmp_path / "run"))
+    for iteration in range(5, 10 * SCALE.dumps, 30):
+        log.write_predictions(iteration, Predictions(np.zeros(40, np.int16), np.zeros(40, np.float16)))
+    run = Run(tmp_path / "run")
+    assert len(run.iterations) == 80
+    told = [one for one in run.findings() if one.about.view == "layers"]
+    assert told == [one for one in Run(place).findings() if one.about.view == "layers"]
 
 
 @pytest.mark.parametrize("dumps", [1, 2, 4, 8])
