@@ -78,6 +78,7 @@ class KerasCallback(keras.callbacks.Callback):
             resume=self._start or None,
             **completed(self._options, steps_in(self.params.get("steps"), self._accumulated)),
         )
+        self.recorder.alerts.options.raises = False
         self._dump()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -99,6 +100,8 @@ class KerasCallback(keras.callbacks.Callback):
             self.recorder.log(done, **(logs or {}))
         if any(self.recorder.is_due(iteration) for iteration in new):
             self._dump()
+        if self.recorder.stopped is not None:
+            self._model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """The run is finished."""

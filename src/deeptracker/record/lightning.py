@@ -72,6 +72,7 @@ class LightningCallback(Callback):
             resume=resume,
             **completed(self._options, steps),
         )
+        self.recorder.alerts.options.raises = False
         self._logged = self.recorder.iteration
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -80,6 +81,8 @@ class LightningCallback(Callback):
             self._logged = self.recorder.iteration
             loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
             self.recorder.log(epoch=trainer.current_epoch, **({} if loss is None else {"loss": loss}))
+        if self.recorder is not None and self.recorder.stopped is not None:
+            trainer.should_stop = True
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """The run is finished."""

@@ -71,6 +71,7 @@ class TransformersCallback(TrainerCallback):
             resume=kept["iteration"] if kept else state.global_step or None,
             **completed(self._options, steps, _class_names(model)),
         )
+        self.recorder.alerts.options.raises = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
         """Keep the iteration for a checkpoint, which may come now."""
@@ -94,6 +95,8 @@ class TransformersCallback(TrainerCallback):
             state.stateful_callbacks[_STATE] = {"iteration": self.recorder.iteration}
             if control.should_save:
                 self.recorder.flush()
+            if self.recorder.stopped is not None:
+                control.should_training_stop = True
 
     def _end(self, error: BaseException | None) -> None:
         recorder, self.recorder = self.recorder, None
