@@ -9,7 +9,8 @@
 3. Keras shows a callback neither gradients nor the validation data of `fit`: measures of gradients are undefined, and
    validation data must be given here.
 4. An optimizer that has made steps continues a run: `fit` after a model was loaded or restored, or a further `fit`.
-   Keras tells nobody of an exception: the run stays "running" until it is resumed, or the process ends.
+   Where a rule of `stop_on` holds the model is told to stop, after this batch.
+5. Keras tells nobody of an exception: the run stays "running" until it is resumed, or the process ends.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@
    sees steps as they happen: accumulated, clipped, unscaled; those that a scaler skips are none.
 2. Checkpoints hold the iteration, and all up to it is on disk before they are. A fit from one of them, or a further fit
    of the same trainer, goes on in the same run.
-3. One process records, the first. A `fast_dev_run` is not recorded.
+3. Where a rule of `stop_on` holds the trainer is told to stop, after this batch.
+4. One process records, the first. A `fast_dev_run` is not recorded.
 """
 
 from __future__ import annotations
