@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -19,6 +20,7 @@ from deeptracker.analysis.findings.as_json import as_json
 from deeptracker.finding_process import FindingProcess
 from deeptracker.server.app import create_app
 from tests.broken_runs import BrokenRun, broken
+from tests.server.test_live import serving
 from tests.server.test_routes import DOCUMENT
 from tests.test_index_process import is_alive, until
 
@@ -139,6 +141,24 @@ def test_where_no_process_can_be_started_the_answer_says_what_to_do(
         answer = client.get("/api/findings?run=broken")
     assert answer.status_code == 503
     assert "deeptracker findings RUN" in answer.json()["error"]["remedy"]
+
+
+def test_a_server_that_is_stopped_ends_though_somebody_waits_for_findings(root: Path) -> None:
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(httpx2.get(f"{server.link}api/findings?run=broken", timeout=20).status_code)
+
+    with serving(root) as server:
+        ask()
+        process = server._app.state.findings._process
+        os.kill(process._process.pid, signal.SIGSTOP)
+        thread = threading.Thread(target=httpx2.get, args=(f"{server.link}api/findings?run=healthy",), daemon=True)
+        thread.start()
+        until(process._turn.locked, "it must be asked")
+        os.kill(process._process.pid, signal.SIGCONT)
+    assert answers == [200]
+    assert process._process is None
 
 
 def test_who_waits_when_the_server_stops_is_told_so(root: Path) -> None:
