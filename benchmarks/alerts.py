@@ -10,6 +10,8 @@
 2. Two figures of each: the clock, which whatever else the machine does makes noisy, and the seconds that the training's
    own process computed, which hardly are. The seconds that the other process computed are told beside them.
 3. What the training's own thread does for it at each step is timed alone.
+4. A live run with the layers of ResNet-50 (27,560 filters): the first look at its dumps, and a look after each further
+   one, in seconds that the process computed.
 """
 
 from __future__ import annotations
@@ -30,12 +32,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.flight import resnet20, training  # noqa: E402
+from benchmarks.generate import Scale, write_dumps  # noqa: E402
 from deeptracker.analysis.findings import Finding  # noqa: E402
+from deeptracker.finding_process import FindingProcess  # noqa: E402
 from deeptracker.record.recorder import Recorder  # noqa: E402
 
 BATCH = 32
 STEPS = 10
 CALLS = 100_000
+DUMPS, FURTHER = 100, 9
 
 
 class Watched:
@@ -69,11 +74,15 @@ class Watched:
     @property
     def looked_seconds(self) -> float:
         """Seconds that this process has computed."""
-        process = self.recorder.alerts._process._process
-        if process is None:
-            return 0.0
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return computed_by(self.recorder.alerts._process)
+
+
+def computed_by(looking: FindingProcess) -> float:
+    """Seconds that it has computed since it was started."""
+    if looking._process is None:
+        return 0.0
+    fields = Path(f"/proc/{looking._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -104,6 +113,25 @@ def main() -> None:
     print(f"{'computed by the other process':>36}: {looked:8.2f} s in all, {1000 * looked / steps:.2f} ms a step")
     print(f"{'in the training thread':>36}: {1e6 * call_seconds:8.2f} us a step, log and step together")
     print(f"{'findings told':>36}: {len(told):8}")
+    with tempfile.TemporaryDirectory() as folder:
+        time_of_a_look(folder)
+
+
+def time_of_a_look(folder: str) -> None:
+    """Print what the first look at a large live run takes, and one after a new dump."""
+    scale = Scale(DUMPS + FURTHER, 10, 20, 10, resnet50=True, pictures=False)
+    dumps = write_dumps(Path(folder, "large"), scale, finished=False)
+    for _ in range(DUMPS):
+        next(dumps)
+    took: list[float] = []
+    with FindingProcess() as process:
+        for _ in range(FURTHER):
+            before = computed_by(process)
+            process.findings(f"{folder}/large")
+            took.append(computed_by(process) - before)
+            next(dumps)
+    print(f"ResNet-50, {DUMPS} dumps: first look {took[0]:.2f} s computed, start included; ", end="")
+    print(f"after a new dump {statistics.median(took[1:]):.3f} s")
 
 
 def seconds_of_calls(recorder: Recorder) -> float:
