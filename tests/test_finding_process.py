@@ -15,6 +15,7 @@ from deeptracker.analysis.findings import Finding, Place
 from deeptracker.analysis.findings.as_json import MOST_SAMPLES, as_json, finding_of, whole
 from deeptracker.errors import FindingsNotMadeError, LogFileError, RunNotFoundError
 from deeptracker.finding_process import FindingProcess, Seen, _Opened
+from deeptracker.index_process import IndexProcess
 from tests.broken_runs import BrokenRun, broken, not_finite
 from tests.test_index_process import is_alive, until
 
@@ -134,6 +135,20 @@ def test_stopped_while_it_is_asked_it_says_nothing_and_while_it_is_killed_an_err
         None,
     ]
     assert process.findings(place) is None
+
+
+def test_whoever_is_told_how_far_it_is_may_fail_and_the_next_question_gets_its_own_answer(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", Scale(64, 3, 4, 10, resnet50=False, pictures=False))
+
+    def fail(blocks: int) -> None:
+        raise KeyboardInterrupt
+
+    with IndexProcess() as process:
+        with pytest.raises(KeyboardInterrupt):
+            process.build(str(tmp_path / "run"), on_begin=fail)
+        built = process.build(str(tmp_path / "run"))
+    assert built is not None
+    assert built.blocks_written + built.blocks_kept == 1
 
 
 def test_a_program_that_is_no_python_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

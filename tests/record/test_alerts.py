@@ -331,10 +331,15 @@ def test_wrong_options_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_training_of_several_processes_refuses_to_be_stopped_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_of_several_processes_refuses_to_be_stopped_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rank in (0, 3):
+        monkeypatch.setattr(Ranks, "here", lambda rank=rank: Ranks(rank, 4))
+        with pytest.raises(ValueError, match="in one of 4: the process that stops would leave the others waiting"):
+            Training(tmp_path / "run", stop_on="nan")
+    assert not (tmp_path / "run").exists()
     assert AlertOptions.checked(print, None, None, processes=4).are_any
-    with pytest.raises(ValueError, match="in one of 4: the process that stops would leave the others waiting"):
-        AlertOptions.checked(None, "nan", None, processes=Ranks(1, 4).count)
 
 
 def test_looking_takes_a_share_of_the_time_and_the_newest_dump_is_looked_at(
