@@ -59,12 +59,15 @@ class ClassChange:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a mini-set was found with: a window (dumps) and threshold (a share), a rule, and `top` anomaly filters."""
+    """What a mini-set was found with: a window (dumps) and threshold (a share), a rule, and which filters are anomaly
+    filters: the `top` by `measure`, or all `above` a value."""
 
     window: int
     threshold: float
     rule: str
     top: int
+    measure: str
+    above: float | None
 
 
 @dataclass(frozen=True, slots=True)
