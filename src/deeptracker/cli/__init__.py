@@ -20,6 +20,7 @@ from deeptracker.cli.export import export
 from deeptracker.cli.imports import imports
 from deeptracker.cli.index import index
 from deeptracker.cli.look import check, info, list_runs
+from deeptracker.cli.prune import prune
 from deeptracker.cli.serve import serve
 from deeptracker.cli.thin import thin
 from deeptracker.errors import DeepTrackerError
@@ -67,3 +68,4 @@ app.command()(thin)
 app.add_typer(imports, name="import")
 app.command()(export)
 app.command()(ablate)
+app.command()(prune)

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -18,23 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from deeptracker.experiments.errors import ExperimentError
-from deeptracker.experiments.filters_in_weights import Changed, randomise, uses_of, zero
-from deeptracker.experiments.norms import Norm, owned, watched
+from deeptracker.experiments.filters_in_weights import Changed, zero
+from deeptracker.experiments.norms import watched
+from deeptracker.experiments.probing import Channels, Chosen, Probe, hook, output_dimension
 from deeptracker.record.network import WeightedLayer
-from deeptracker.record.preserve import undisturbed
 from deeptracker.store.experiments import FilterGroup, in_words
-
-Hook = Callable[[nn.Module, Any, Any], Any]
-Chosen = Sequence[tuple[WeightedLayer, tuple[int, ...]]]
-Channels = Mapping[tuple[int, ...], tuple[Norm, Tensor]]
 
 
 class Inactivator:
     """Inactivates filters of a model; `example` are the arguments of one call, a few images."""
 
     def __init__(self, model: nn.Module, layers: Sequence[WeightedLayer], example: tuple[Any, ...]) -> None:
-        self._model, self._example = model, example
-        self._layers = {layer.layer.name: layer for layer in layers}
+        self._probe = Probe(model, layers, example)
 
     @contextmanager
     def inactivated(self, groups: Sequence[FilterGroup]) -> Iterator[tuple[str, ...]]:
@@ -42,47 +37,22 @@ class Inactivator:
 
         ExperimentError where outputs of the layers are not zero.
         """
-        chosen = [(self._layers[group.layer], group.filters) for group in groups]
-        channels = self._channels(chosen)
+        chosen = [(self._probe.layers[group.layer], group.filters) for group in groups]
+        channels = self._probe.norm_channels(chosen)
         with Changed() as changed:
             for layer, filters in chosen:
-                zero(changed, self._model, layer, filters)
+                zero(changed, self._probe.model, layer, filters)
             for norm, mask in channels.values():
                 for tensor in norm.tensors:
                     changed.keep(tensor).reshape(-1)[mask] = 0
             yield self._checked(chosen, channels)
 
-    def _channels(self, chosen: Chosen) -> Channels:
-        """The channels of normalisations that belong to some filters alone."""
-        with Changed() as changed, ExitStack() as stack:
-            for layer, filters in chosen:
-                zero(changed, self._model, layer, filters)
-            self._hook_noise(stack, chosen)
-            silent = watched(self._run)
-        loud = []
-        for sign in (1, -1):
-            with Changed() as changed, ExitStack() as stack:
-                for layer, filters in chosen:
-                    randomise(changed, self._model, layer, filters, sign)
-                    _hook(stack, self._model, layer, _noise(layer, filters, sign))
-                self._hook_noise(stack, chosen)
-                loud.append(watched(self._run))
-        return {key: (silent[key], mask) for key, mask in owned(silent, loud).items()}
-
-    def _hook_noise(self, stack: ExitStack, chosen: Chosen) -> None:
-        """All filters but those chosen give random numbers."""
-        kept = {layer.layer.name: set(filters) for layer, filters in chosen}
-        for name, layer in self._layers.items():
-            others = [number for number in range(layer.layer.filters) if number not in kept.get(name, ())]
-            if others:
-                _hook(stack, self._model, layer, _noise(layer, others, 1))
-
     def _checked(self, chosen: Chosen, channels: Channels) -> tuple[str, ...]:
         """Run once more and look: ExperimentError, or sentences."""
         notes = []
         with ExitStack() as stack:
-            outputs = [_outputs(stack, self._model, layer, filters) for layer, filters in chosen]
-            norms = watched(self._run)
+            outputs = [_outputs(stack, self._probe.model, layer, filters) for layer, filters in chosen]
+            norms = watched(self._probe.run)
         for (layer, filters), largest in zip(chosen, outputs, strict=True):
             name = layer.layer.name
             if any(not value == 0 for value in largest):  # NaN is not
@@ -101,10 +71,6 @@ class Inactivator:
                 )
         return tuple(notes)
 
-    def _run(self) -> None:
-        with undisturbed(self._model):
-            self._model(*self._example)
-
 
 def _outputs(stack: ExitStack, model: nn.Module, layer: WeightedLayer, filters: Sequence[int]) -> list[float]:
     """Filled, while the model runs, with the largest magnitude that the filters give in each module that uses them."""
@@ -113,38 +79,10 @@ def _outputs(stack: ExitStack, model: nn.Module, layer: WeightedLayer, filters: 
     def look(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             own = torch.tensor(list(filters), device=output.device)
-            found.append(float(output.index_select(_dimension(layer), own).abs().max()))
+            found.append(float(output.index_select(output_dimension(layer), own).abs().max()))
 
-    _hook(stack, model, layer, look)
+    hook(stack, model, layer, look)
     return found
-
-
-def _noise(layer: WeightedLayer, filters: Sequence[int], sign: int) -> Hook:
-    """Puts random numbers in place of what the filters give: what their inputs are does not matter then."""
-
-    def put(module: nn.Module, inputs: Any, output: Any) -> Any:
-        if not isinstance(output, Tensor):
-            return output
-        own = torch.tensor(list(filters), device=output.device)
-        noise = torch.randn(output.shape, generator=torch.Generator().manual_seed(0)).to(output.device, output.dtype)
-        dimension = _dimension(layer)
-        return output.index_copy(dimension, own, sign * noise.index_select(dimension, own))
-
-    return put
-
-
-def _hook(stack: ExitStack, model: nn.Module, layer: WeightedLayer, hook: Hook) -> None:
-    """Hang a hook on every module whose output are the filters: convolutions and linear layers of Python."""
-    if not layer.layer.kind.startswith("conv") and layer.layer.kind != "linear":
-        return
-    for use in uses_of(model, layer):
-        if not isinstance(use.module, torch.jit.ScriptModule):
-            stack.callback(use.module.register_forward_hook(hook).remove)
-
-
-def _dimension(layer: WeightedLayer) -> int:
-    """Which dimension of the output are the filters?"""
-    return 1 if layer.layer.kind.startswith("conv") else -1
 
 
 def _why(largest: Sequence[float]) -> str:
