@@ -72,7 +72,7 @@ def prune(
     `batches` gives the model's inputs, the same each time. ExperimentError where none can go, or outputs would differ.
     """
     layers = {layer.layer.name: layer for layer in weighted_layers(model)}
-    ways_of = Ways(model, list(layers.values()), example, batches())
+    ways_of = Ways(model, list(layers.values()), example, batches)
     ways: dict[str, dict[int, Way]] = {}
     for done, group in enumerate(filters):
         found = ways_of.of(layers[group.layer], group.filters)

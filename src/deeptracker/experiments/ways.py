@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,10 +49,15 @@ class Way:
 
 
 class Ways:
-    """The ways of filters through a model, which is not changed; `batches` are all data that constants are held to."""
+    """The ways of filters through a model, which is not changed; `batches` gives all data, each time that it is asked:
+    what is constant must be so for all of them."""
 
     def __init__(
-        self, model: nn.Module, layers: Sequence[WeightedLayer], example: tuple[Any, ...], batches: Iterable[Any]
+        self,
+        model: nn.Module,
+        layers: Sequence[WeightedLayer],
+        example: tuple[Any, ...],
+        batches: Callable[[], Iterable[Any]],
     ) -> None:
         self._model, self._layers, self._batches = model, list(layers), batches
         self._probe = Probe(model, layers, example)
@@ -134,7 +139,7 @@ class Ways:
         with ExitStack() as stack, undisturbed(self._model):
             for name, module in new.items():
                 stack.callback(module.register_forward_pre_hook(self._ranging(name)).remove)
-            for batch in self._batches:
+            for batch in self._batches():
                 self._model(batch)
 
     def _ranging(self, name: str) -> Any:
