@@ -17,6 +17,7 @@ from deeptracker.schema import Branch
 from deeptracker.store.blobs import Blobs
 from tests.experiments import killed as recipe
 from tests.experiments.said import MODEL, Said, trained
+from tests.s3 import Bucket
 
 HERE = "tests.experiments.killed"
 
@@ -162,3 +163,16 @@ def test_the_document_on_disk_has_numbers_as_numbers(said: Said, killed: Path, r
     document = json.loads(path.read_bytes())
     assert np.isfinite([document[name] for name in ("change", "low", "high", "p", "p_change")]).all()
     assert document["filters"] == [{"layer": "fc1", "filters": [0]}]
+
+
+def test_a_run_in_a_bucket_gives_its_weights_and_takes_the_result(said: Said, killed: Path, s3: Bucket) -> None:
+    place = s3.url("killed")
+    blobs = Blobs(place)
+    for path in (killed / "run").rglob("*"):
+        if path.is_file():
+            blobs.put(path.relative_to(killed / "run").as_posix(), path.read_bytes())
+    blobs.put("weights/000000000040.safetensors", (killed / "last.safetensors").read_bytes())
+    status, text = said("ablate", place, "--dead", *MODEL, "--groups", 1)
+    assert status == 0, text
+    (found,) = open_run(place).experiments()
+    assert (found.weights, found.iteration, found.change) == ("weights/000000000040.safetensors", 40, 0)
