@@ -8,8 +8,9 @@
    are kept until it has grown.
 
 What is common to all runs is in opened.py, what concerns classes and samples in classes.py, filters and layers in
-filters.py, both together in correlation.py, many dumps in few columns in levels.py and class_levels.py, and what came
-just before a dump that showed trouble in flights.py. What rules find in all of it is in findings.py.
+filters.py, both together in correlation.py, which class is taken for which in confusion.py, many dumps in few columns
+in levels.py and class_levels.py, and what came just before a dump that showed trouble in flights.py. What rules find in
+all of it is in findings.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 
 from deeptracker.run.class_levels import ClassLevelAnswers
 from deeptracker.run.classes import WINDOWS
+from deeptracker.run.confusion import ConfusionAnswers
 from deeptracker.run.findings import FindingAnswers
 from deeptracker.run.flights import FlightAnswers
 from deeptracker.run.levels import LevelAnswers
@@ -25,7 +27,7 @@ from deeptracker.run.levels import LevelAnswers
 __all__ = ["WINDOWS", "Run", "open_run"]
 
 
-class Run(FindingAnswers, FlightAnswers, LevelAnswers, ClassLevelAnswers):
+class Run(FindingAnswers, FlightAnswers, LevelAnswers, ClassLevelAnswers, ConfusionAnswers):
     """A run, read-only. Not safe for several threads at once: the caller holds a lock."""
 
 

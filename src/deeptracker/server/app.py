@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 import deeptracker
 from deeptracker.errors import DeepTrackerError, LogFileError, ObjectStoreError, RunNotFoundError, UnknownNameError
-from deeptracker.server import correlation_routes, flight_routes, layer_routes, routes
+from deeptracker.server import confusion_routes, correlation_routes, flight_routes, layer_routes, routes
 from deeptracker.server.access import Access, AccessMiddleware
 from deeptracker.server.answers import error_response
 from deeptracker.server.kept import DEFAULT_BYTES, KeptAnswersMiddleware
@@ -62,6 +62,7 @@ def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DE
     app.include_router(layer_routes.router)
     app.include_router(flight_routes.router)
     app.include_router(correlation_routes.router)
+    app.include_router(confusion_routes.router)
     _add_error_answers(app)
     app.add_middleware(KeptAnswersMiddleware, served=app.state.served, limit_bytes=cache_bytes)
     app.add_middleware(AccessMiddleware, access=access or Access())
