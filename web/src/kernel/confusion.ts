@@ -167,7 +167,10 @@ export function breakdown(
   return out.sort((a, b) => b.count - a.count || a.label - b.label);
 }
 
-/** How classes are ordered. `cluster` -1: classes that no cluster has, which come last. */
+/**
+ * What classes are ordered by. `cluster` -1: classes that no cluster has, which come last. As long as clusters or the order
+ * of confused classes are not known (null), classes are ordered by error: clusters go from easy to hard as well.
+ */
 export interface OrderFacts {
   readonly names: readonly string[];
   /** Newest error of each class. */
@@ -199,7 +202,7 @@ export function orderedClasses(
     const of = (cls: number) => (cluster[cls] >= 0 ? cluster[cls] : Number.MAX_SAFE_INTEGER);
     return Int32Array.from(all.sort((a, b) => of(a) - of(b) || byError(a, b)));
   }
-  return Int32Array.from(how === 'error' ? all.sort(byError) : all);
+  return Int32Array.from(all.sort(byError));
 }
 
 /** Neighbouring rows of one cluster: [from, to). */

@@ -6,7 +6,8 @@ import type { Pixels } from './raster.ts';
  * What does the confusion matrix look like in a square of pixels?
  *
  * 1. Only cells that occur are drawn, each into the pixels that it covers: one at least, so nothing vanishes. Where several
- *    share a pixel, the one with the largest share counts, and any confusion more than what is right.
+ *    share a pixel, the one with the largest share counts, and any confusion more than what is right. Confusions have two
+ *    pixels a side at least: a single one is not seen on a screen of so many.
  * 2. Large cells leave a gap of a pixel between each other.
  * 3. Colours go by the cube root of shares: of most classes few samples are taken for any one other, and these few are
  *    what is looked for.
@@ -28,6 +29,7 @@ export interface MatrixLuts {
 }
 
 const GAP_FROM_PIXELS = 7;
+const LEAST_PIXELS = 2;
 
 /** A share as a cell of a table of colours. */
 export function cellOfShare(share: number, isChange: boolean): number {
@@ -49,11 +51,12 @@ export function confusionPixels(
   const isChange = entries.before !== null;
   for (let i = 0; i < entries.row.length; i++) {
     const share = entries.share[i];
-    const x = span(entries.column[i] - window.column, step, width, gap);
-    const y = span(entries.row[i] - window.row, step, height, gap);
-    if (share === 0 || !x || !y) continue;
     const isNone = entries.column[i] >= classes;
     const isRight = entries.column[i] === entries.row[i] && !isNone;
+    const least = isRight ? 1 : LEAST_PIXELS;
+    const x = span(entries.column[i] - window.column, step, width, gap, least);
+    const y = span(entries.row[i] - window.row, step, height, gap, least);
+    if (share === 0 || !x || !y) continue;
     const rank = Math.abs(share) + (isRight ? 0 : 1);
     const lut = isNone ? luts.none : isRight ? luts.right : luts.confusion;
     const colour = lut[cellOfShare(share, isChange)];
@@ -69,9 +72,15 @@ export function confusionPixels(
 }
 
 /** The pixels of a cell, [from, to); null where it lies outside. */
-function span(place: number, step: number, size: number, gap: number): [number, number] | null {
+function span(
+  place: number,
+  step: number,
+  size: number,
+  gap: number,
+  least: number,
+): [number, number] | null {
   const from = Math.floor(place * step + 1e-6);
-  const to = Math.max(from + 1, Math.floor((place + 1) * step + 1e-6) - gap);
+  const to = Math.max(from + least, Math.floor((place + 1) * step + 1e-6) - gap);
   if (to <= 0 || from >= size) return null;
   return [Math.max(0, from), Math.min(size, to)];
 }

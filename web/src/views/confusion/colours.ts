@@ -3,6 +3,11 @@ import type { MatrixLuts } from '../../kernel/confusion_raster.ts';
 
 /** The colours of the matrix: confusions stand out, what is right is quiet. */
 
+/** From the smallest share there is, which is told from none at once. */
+export function confusionRamp(theme: Theme): Ramp {
+  return theme.countRamp.slice(1);
+}
+
 /** Of the diagonal, so that it does not outshine what is looked for. */
 export function rightRamp(theme: Theme): Ramp {
   return [theme.faint, theme.hatchGround, mixed(theme.hatchGround, theme.hatch, 0.55)];
@@ -26,7 +31,7 @@ function mixed(a: string, b: string, share: number): string {
 }
 
 export function lutsOf(theme: Theme, isChange: boolean): MatrixLuts {
-  const confusion = lutOf(isChange ? theme.divergingRamp : theme.countRamp);
+  const confusion = lutOf(isChange ? theme.divergingRamp : confusionRamp(theme));
   return { confusion, right: lutOf(isChange ? rightChangeRamp(theme) : rightRamp(theme)), none: confusion };
 }
 

@@ -84,7 +84,8 @@ export class ConfusionData implements Follower {
   /** All that is told beside the matrix, of dumps on which the hand rests. */
   ask(view: View, asked: Asked, columns: number): void {
     this.run.ask();
-    if (!this.#isThere) return;
+    // What takes longer comes after what is seen first: a run answers one question at a time.
+    if (!this.#isThere || (this.table.value === null && this.table.failure === null)) return;
     const { source, id } = this.run;
     if (view.matrixOrder === 'cluster') {
       this.clusters.load(`${view.k}`, (_, asking) => source.clusters(id, view.k, asking), 'keep');
@@ -176,17 +177,12 @@ export class ConfusionData implements Follower {
     ];
   }
 
-  /** What decides where classes stand is here, or cannot be had. */
-  isOrdered(how: View['matrixOrder']): boolean {
-    if (how === 'cluster') return this.clusters.value !== null || this.clusters.failure !== null;
-    return how !== 'confusion' || this.order.value !== null || this.order.failure !== null;
-  }
-
   /** Everything that the picture waits for has come or failed. */
   get settled(): boolean {
     const { run } = this;
     if (!run.settled) return false;
     if (!this.#isThere) return true;
-    return !this.sample.busy && this.parts.every(({ part }) => !part.busy);
+    const begun = this.table.value !== null || this.table.failure !== null;
+    return begun && !this.sample.busy && this.parts.every(({ part }) => !part.busy);
   }
 }

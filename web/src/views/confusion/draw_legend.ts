@@ -1,6 +1,6 @@
 import { drawRamp } from '../../marks/legend.ts';
 import type { Surface } from '../../marks/surface.ts';
-import { rightRamp } from './colours.ts';
+import { confusionRamp, rightRamp } from './colours.ts';
 import type { Scene } from './scene.ts';
 
 /** The legend in one line, for exported pictures and where the side panel is closed. */
@@ -12,7 +12,7 @@ export function drawMatrixLegendLine(surface: Surface, scene: Scene, x: number, 
     : ['Share of the true class taken so', '0 %', '100 %'];
   surface.text(`${title} (cube root)  ${low}`, x, y, words);
   const from = x + title.length * 4.9 + 90;
-  drawRamp(surface, isChange ? theme.divergingRamp : theme.countRamp, from, y - 4.5, 110, 9);
+  drawRamp(surface, isChange ? theme.divergingRamp : confusionRamp(theme), from, y - 4.5, 110, 9);
   surface.text(high, from + 116, y, words);
   surface.text('right', from + 176, y, words);
   drawRamp(

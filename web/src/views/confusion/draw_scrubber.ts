@@ -1,8 +1,8 @@
-import { centreOf, xOf } from '../../kernel/axis.ts';
+import { centreOf } from '../../kernel/axis.ts';
 import { percentText } from '../../kernel/format.ts';
 import { drawMarkLine } from '../../marks/brush.ts';
 import { drawErrorChart } from '../../marks/error_lines.ts';
-import { drawIterationAxis, drawIterationPill, pillWidth } from '../../marks/iteration_axis.ts';
+import { drawIterationAxis, drawIterationPill } from '../../marks/iteration_axis.ts';
 import { drawStageBar, drawStageDashes } from '../../marks/stage_bar.ts';
 import type { Surface } from '../../marks/surface.ts';
 import { SCRUB, type Scene } from './scene.ts';
@@ -14,7 +14,9 @@ export function drawScrubber(surface: Surface, scene: Scene): void {
   const training = overall.training.row(0);
   const validation = overall.validation.row(0);
   drawErrorChart(surface, axis, theme, { y: top + SCRUB.chartY, h: SCRUB.chartH, training, validation });
-  surface.text('Overall error', 18, top + SCRUB.chartY + 5, { size: 12, weight: 600, fill: theme.ink });
+  const title = { size: 12, weight: 600, fill: theme.ink };
+  surface.text('Overall', 18, top + SCRUB.chartY + 6, title);
+  surface.text('error', 18, top + SCRUB.chartY + 21, title);
   drawStageBar(surface, axis, theme, stages, top + SCRUB.barY);
   drawStageDashes(surface, axis, theme, stages, top + SCRUB.chartY, top + SCRUB.axisY);
   for (const dump of scene.marks) {
@@ -62,9 +64,4 @@ export function drawHandles(surface: Surface, scene: Scene, at: number, to: numb
   for (const dump of handles) {
     if (dump >= axis.d0 && dump < axis.d1) drawIterationPill(surface, axis, theme, dump, y1, theme.brush);
   }
-  if (to === null || to === at) return;
-  const gap = Math.abs(centreOf(axis, at) - centreOf(axis, to));
-  if (gap < pillWidth('1,000,000') + 90) return;
-  const middle = (xOf(axis, at + 0.5) + xOf(axis, to + 0.5)) / 2;
-  surface.text('change from … to', middle, y0 + 3, { size: 10, fill: theme.brush, anchor: 'middle' });
 }

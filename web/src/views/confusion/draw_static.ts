@@ -3,7 +3,7 @@ import { countAt, errorOf, evaluated } from '../../kernel/confusion.ts';
 import { cellOfShare, confusionPixels } from '../../kernel/confusion_raster.ts';
 import { contrast } from '../../kernel/contrast.ts';
 import { countText, percentText, shortened } from '../../kernel/format.ts';
-import { dodged, greedy } from '../../kernel/label_dodge.ts';
+import { greedy } from '../../kernel/label_dodge.ts';
 import type { Surface } from '../../marks/surface.ts';
 import { groundOf } from './colours.ts';
 import { drawScrubber } from './draw_scrubber.ts';
@@ -137,17 +137,9 @@ function drawNames(surface: Surface, scene: Scene): void {
   const rowMiddle = (row: number) => Math.max(y, Math.min(box.y + box.h, rowY(scene, row) + step / 2));
   const rowAt = Array.from({ length: r1 - r0 }, (_, i) => rowMiddle(r0 + i));
   const style = { size: 10.5, fill: theme.ink2, anchor: 'end' as const };
-  for (const { index, at } of dodged(
-    rowAt,
-    (i) => matters.rows[r0 + i],
-    NAME_GAP,
-    y + 5,
-    box.y + box.h - 5,
-  )) {
-    if (Math.abs(at - rowAt[index]) > 1 || step < NAME_GAP) {
-      surface.line([x - 11, at, x - 2, rowAt[index]], { stroke: theme.ink3, width: 0.7, alpha: 0.6 });
-    }
-    surface.text(shortened(scene.nameOf(matrix.rows[r0 + index]), NAME_LONGEST), x - 13, at, style);
+  for (const i of greedy(rowAt, (index) => matters.rows[r0 + index], NAME_GAP)) {
+    surface.line([x - 5, rowAt[i], x - 1, rowAt[i]], { stroke: theme.ink3, width: 0.7 });
+    surface.text(shortened(scene.nameOf(matrix.rows[r0 + i]), NAME_LONGEST), x - 9, rowAt[i], style);
   }
   const [c0, c1] = shownPlaces(window.column, window.cells, matrix.columns.length);
   const middle = (column: number) => columnX(scene, column) + step / 2;
@@ -168,7 +160,8 @@ function drawErrors(surface: Surface, scene: Scene): void {
   if (!matrix || !table) return;
   const step = stepOf(scene);
   const { errorX: x } = places;
-  surface.text('wrong', x, places.matrix.y - 10, { size: 10.5, fill: theme.ink3 });
+  const title = { size: 10.5, fill: theme.ink3, angle: places.turned ? TURN : 0 };
+  surface.text('wrong', x + (places.turned ? 6 : 0), places.matrix.y - 10, title);
   const [from, to] = shownPlaces(window.row, window.cells, matrix.rows.length);
   const box = shownBox(scene);
   surface.clipped(x, box.y, 60, box.h, () => {

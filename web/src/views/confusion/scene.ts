@@ -53,7 +53,7 @@ export const LEGEND_HEIGHT = 26;
 export const MARGINS = { left: 148, right: 118, leftNarrow: 126, narrowBelow: 1120 } as const;
 const ERROR_WIDTH = 58;
 const GROUP_WIDTH = 82;
-const DRAWER = { least: 244, most: 620, gap: 22, edge: 16 } as const;
+const DRAWER = { least: 250, share: 0.27, most: 620, gap: 22, edge: 16 } as const;
 const NAME = { longest: 16, pixels: 5.7, turned: 0.77 } as const;
 const TOP = { level: 40, turnedLeast: 52 } as const;
 const SMALLEST = 160;
@@ -72,7 +72,7 @@ export function placesOf(
   const scrubY = height - SCRUB.height;
   const longest = Math.min(NAME.longest, facts.longestName) * NAME.pixels;
   const besides = ERROR_WIDTH + (facts.hasGroups ? GROUP_WIDTH : 0) + DRAWER.gap + DRAWER.edge;
-  const across = width - left - besides - DRAWER.least;
+  const across = width - left - besides - Math.max(DRAWER.least, width * DRAWER.share);
   const room = (top: number) => Math.max(SMALLEST, Math.floor(Math.min(across, scrubY - top - 14)));
   const turned = longest + 8 > room(TOP.level) / Math.max(1, facts.cells);
   const top = turned ? Math.max(TOP.turnedLeast, Math.round(longest * NAME.turned) + 24) : TOP.level;

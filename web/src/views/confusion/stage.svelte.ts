@@ -103,7 +103,7 @@ export class ConfusionStage extends TimeStage {
 
   readonly matrix: Matrix | null = $derived.by(() => {
     const table = this.data.table.value;
-    if (!table || !this.data.isOrdered(this.#how) || this.#order.length !== classesOf(table)) return null;
+    if (!table || this.#order.length !== classesOf(table)) return null;
     return matrixOf(table, this.#order, this.#only);
   });
 
