@@ -91,14 +91,15 @@ export class ConfusionData implements Follower {
       this.clusters.load(`${view.k}`, (_, asking) => source.clusters(id, view.k, asking), 'keep');
     }
     if (view.matrixOrder === 'confusion') this.order.load(id, (_, asking) => this.#source.order(id, asking));
-    this.#askLists(view, asked, columns);
-    this.#askCell(view, asked, columns);
+    const cell = view.cell && view.cell[0] < this.names.length ? view.cell : null;
+    this.#askLists(cell, asked, columns);
+    this.#askCell(cell, asked, columns);
     const { sample } = view;
     if (sample === null) this.sample.clear();
     else this.sample.load(`${sample}`, (_, asking) => source.sample(id, sample, asking), 'keep');
   }
 
-  #askLists({ cell }: View, { before, after }: Asked, columns: number): void {
+  #askLists(cell: View['cell'], { before, after }: Asked, columns: number): void {
     const { id } = this.run;
     const from = this.#source;
     if (cell || before !== null) this.pairs.clear();
@@ -124,10 +125,10 @@ export class ConfusionData implements Follower {
     }
   }
 
-  #askCell({ cell }: View, { after }: Asked, columns: number): void {
+  #askCell(cell: View['cell'], { after }: Asked, columns: number): void {
     const { id } = this.run;
     const from = this.#source;
-    if (!cell || cell[0] >= this.names.length) {
+    if (!cell) {
       this.course.clear();
       this.taken.clear();
       return;
