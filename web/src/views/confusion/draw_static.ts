@@ -161,7 +161,7 @@ function drawErrors(surface: Surface, scene: Scene): void {
   const step = stepOf(scene);
   const { errorX: x } = places;
   const title = { size: 10.5, fill: theme.ink3, angle: places.turned ? TURN : 0 };
-  surface.text('wrong', x + (places.turned ? 6 : 0), places.matrix.y - 10, title);
+  surface.text('wrong', x + (places.turned ? 16 : 0), places.matrix.y - 10, title);
   const [from, to] = shownPlaces(window.row, window.cells, matrix.rows.length);
   const box = shownBox(scene);
   surface.clipped(x, box.y, 60, box.h, () => {

@@ -57,6 +57,8 @@ const DRAWER = { least: 250, share: 0.27, most: 620, gap: 22, edge: 16 } as cons
 const NAME = { longest: 16, pixels: 5.7, turned: 0.77 } as const;
 const TOP = { level: 40, turnedLeast: 52 } as const;
 const SMALLEST = 160;
+/** Of few classes the matrix need not fill the stage. */
+const LARGEST_CELL = 110;
 
 export function marginsOf(width: number): { left: number; right: number } {
   return { left: width < MARGINS.narrowBelow ? MARGINS.leftNarrow : MARGINS.left, right: MARGINS.right };
@@ -73,7 +75,8 @@ export function placesOf(
   const longest = Math.min(NAME.longest, facts.longestName) * NAME.pixels;
   const besides = ERROR_WIDTH + (facts.hasGroups ? GROUP_WIDTH : 0) + DRAWER.gap + DRAWER.edge;
   const across = width - left - besides - Math.max(DRAWER.least, width * DRAWER.share);
-  const room = (top: number) => Math.max(SMALLEST, Math.floor(Math.min(across, scrubY - top - 14)));
+  const most = Math.max(SMALLEST, LARGEST_CELL * facts.cells);
+  const room = (top: number) => Math.max(SMALLEST, Math.floor(Math.min(most, across, scrubY - top - 14)));
   const turned = longest + 8 > room(TOP.level) / Math.max(1, facts.cells);
   const top = turned ? Math.max(TOP.turnedLeast, Math.round(longest * NAME.turned) + 24) : TOP.level;
   const side = room(top);
