@@ -145,22 +145,18 @@ export function entriesOf(table: ConfusionTable, matrix: Matrix): Entries {
   };
 }
 
-/** Pairs and flows are told from the classes that the view shows; of a cell that both ends. */
-export interface Confusable {
+/** So many samples of a class are taken for a label. */
+export interface Taken {
   readonly cls: number;
   readonly label: number;
   readonly count: number;
 }
 
 /** What the samples of a class are taken for, the most frequent first. */
-export function breakdown(
-  table: ConfusionTable,
-  cls: number,
-  which: 'count' | 'before' = 'count',
-): Confusable[] {
+export function breakdown(table: ConfusionTable, cls: number, which: 'count' | 'before' = 'count'): Taken[] {
   const counts = table[which];
   if (!counts || cls < 0 || cls >= classesOf(table)) return [];
-  const out: Confusable[] = [];
+  const out: Taken[] = [];
   for (let i = table.offsets[cls]; i < table.offsets[cls + 1]; i++) {
     if (counts[i] > 0) out.push({ cls, label: table.predicted[i], count: counts[i] });
   }
@@ -221,8 +217,4 @@ export function groupsOf(rows: ArrayLike<number>, cluster: ArrayLike<number>): G
     else out.push({ cluster: own, from: row, to: row + 1 });
   }
   return out.filter((group) => group.cluster >= 0);
-}
-
-export function isClass(label: number): boolean {
-  return label >= 0;
 }

@@ -54,7 +54,8 @@ export function toggleComparison(stage: ConfusionStage): void {
   const at = stage.at;
   const begun = (info.value?.lr_stages ?? []).findLast(({ first }) => first > 0 && first < iterations[at]);
   const before = begun ? stage.nearest(begun.first) : recorded[Math.floor(bisectLeft(recorded, at) / 2)];
-  const to = before === at ? recorded[0] : before;
+  const other = at === recorded[0] ? stage.newest : recorded[0];
+  const to = before === at ? other : before;
   if (to !== undefined) stage.store.commit({ to: iterations[to] });
 }
 

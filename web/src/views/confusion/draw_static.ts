@@ -1,5 +1,5 @@
 import { cellOf } from '../../kernel/colour.ts';
-import { countAt, errorOf, evaluated } from '../../kernel/confusion.ts';
+import { errorOf, evaluated } from '../../kernel/confusion.ts';
 import { cellOfShare, confusionPixels } from '../../kernel/confusion_raster.ts';
 import { contrast } from '../../kernel/contrast.ts';
 import { countText, percentText, shortened } from '../../kernel/format.ts';
@@ -109,7 +109,7 @@ function inkOver(packed: number, { theme }: Scene): string {
 }
 
 /** How much a row or column matters, where there is no room for all names: by what is confused. */
-export function importance(scene: Scene): { rows: Float32Array; columns: Float32Array } {
+function importance(scene: Scene): { rows: Float32Array; columns: Float32Array } {
   const { entries, matrix } = scene;
   const rows = new Float32Array(matrix?.rows.length ?? 0);
   const columns = new Float32Array(matrix?.columns.length ?? 0);
@@ -206,12 +206,4 @@ function drawGroups(surface: Surface, scene: Scene): void {
     surface.text(`Cluster ${cluster + 1}`, x + 12, middle - (two ? 7 : 0), { ...style, weight: 600 });
     if (two) surface.text(countText(to - from, 'class', 'classes'), x + 12, middle + 7, style);
   }
-}
-
-/** For the table of an export and for reading: what a cell holds, in words. */
-export function cellText(scene: Scene, cls: number, label: number): string {
-  if (!scene.table) return '';
-  const now = countAt(scene.table, cls, label);
-  const part = `${now.count} of ${now.of}`;
-  return scene.table.before ? `${countAt(scene.table, cls, label, 'before').count} → ${part}` : part;
 }
