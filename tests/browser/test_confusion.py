@@ -1,6 +1,7 @@
 """The Confusion view on a planted run: what its cells hold, going from dump to dump, comparing, and what is behind."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,6 +147,7 @@ def test_two_dumps_are_compared_and_the_flows_between_them_told(see: Open, run: 
     ready(page)
     assert query(page)["cell"] == "0.0"
     expect(page.get_by_test_id("cell-count")).to_contain_text("4 → 12 of 12")
+    expect(page.get_by_test_id("course")).to_have_attribute("aria-label", re.compile("12 at iteration 1,500"))
     flow = page.get_by_test_id("class-flow")
     expect(flow).to_have_attribute(
         "aria-label", "What the samples were taken for, before and after: 8 dog to cat, 4 cat to cat"

@@ -77,6 +77,8 @@ export class ConfusionStage extends TimeStage {
     return { before: iterations[Math.min(at, to)], after: iterations[Math.max(at, to)] };
   }
 
+  /** The dump that is told of: of two that are compared the later one. */
+  readonly last = $derived.by(() => Math.max(this.at, this.to ?? -1));
   /** What is looked at this moment, and what the hand rests on. */
   readonly looked = $derived.by(() => this.#asked(this.at, this.to));
   readonly rested = $derived.by(() => this.#asked(this.#at, this.#to));
