@@ -50,6 +50,12 @@ def test_the_notebook_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytes
     exec(code, {})
 
 
+def test_the_lines_for_findings_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_run("runs/resnet50", Scale(20, 3, 8, 100, resnet50=False, pictures=False))
+    exec("".join(blocks(ROOT / "docs" / "findings.md", "python")), {})
+
+
 def test_the_lines_for_flights_record_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 3))
