@@ -26,7 +26,9 @@ export interface Names {
 const MOST_NAMED = 2;
 const CUBE: readonly ViewName[] = ['correlation', 'cube'];
 /** The views that have what a restriction leaves out; iterations they all have. */
-const OF_CLASSES: readonly ViewName[] = ['validation', ...CUBE];
+const OF_CLASSES: readonly ViewName[] = ['validation', ...CUBE, 'confusion'];
+/** The views that have anomalies. */
+const OF_ANOMALIES: readonly ViewName[] = ['validation', ...CUBE];
 const OF_LAYERS: readonly ViewName[] = ['layers', ...CUBE];
 
 export function restrictionsOf(view: View, names: Names): Restriction[] {
@@ -46,9 +48,9 @@ export function restrictionsOf(view: View, names: Names): Restriction[] {
     const { label, all } = listed(onlyLayers, names.layers, 'layer', 'layers');
     add('layers', label, { onlyLayers: [] }, OF_LAYERS, all);
   }
-  if (view.win !== DEFAULTS.win) add('window', `Window ${view.win}`, { win: DEFAULTS.win }, OF_CLASSES);
-  if (view.th !== DEFAULTS.th) add('score', `Score ≥ ${view.th} %`, { th: DEFAULTS.th }, OF_CLASSES);
-  if (rule !== DEFAULTS.rule) add('rule', `Only the ${rule} rule`, { rule: DEFAULTS.rule }, OF_CLASSES);
+  if (view.win !== DEFAULTS.win) add('window', `Window ${view.win}`, { win: DEFAULTS.win }, OF_ANOMALIES);
+  if (view.th !== DEFAULTS.th) add('score', `Score ≥ ${view.th} %`, { th: DEFAULTS.th }, OF_ANOMALIES);
+  if (rule !== DEFAULTS.rule) add('rule', `Only the ${rule} rule`, { rule: DEFAULTS.rule }, OF_ANOMALIES);
   if (view.above !== null) {
     const { label } = measureText(view.distance);
     add(
