@@ -142,6 +142,8 @@ def test_few_runs_stay_open_and_keep_little(tmp_path: Path, monkeypatch: pytest.
     for place in [*places, places[2]]:
         opened.answer("findings", place, None)
     assert [place for place, _ in opened._runs] == [places[1], places[3], places[2]]
+    for run in opened._runs.values():
+        run.filter_stats("conv1", "l2")  # findings themselves keep nothing that they have read
     held = {place: run.held_bytes for (place, _), run in opened._runs.items()}
     assert min(held.values()) > 0
     monkeypatch.setattr(finding_process, "HELD_BYTES", held[places[2]])
