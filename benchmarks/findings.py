@@ -51,7 +51,7 @@ def outcome(planting: Planting, runs: Path, seed: int) -> Outcome:
     findings = run.findings()
     seconds = time.perf_counter() - begun
     return Outcome(
-        planting, seed, findings, planting.found(findings, run), planting.wrong(findings, run, truth), seconds
+        planting, seed, findings, planting.found(findings, run, truth), planting.wrong(findings, run, truth), seconds
     )
 
 

@@ -76,6 +76,31 @@ def damaged_samples(training: Training) -> None:
     training.x_test[chosen] = 2 * noise - 1
 
 
+def two_annotators(training: Training) -> None:
+    """Two dozen images lie half way between two classes; training data say the one and the other by turns."""
+    training.rate, training.epochs, training.dumps = constant, 60, 60
+    chosen = training.chosen(len(training.x_test), 24)
+    generator, one = training.generator, training.y_test[chosen]
+    other = (one + torch.randint(1, 10, one.shape, generator=generator)) % 10
+    partners = torch.stack([_any_of(training, int(label)) for label in other])
+    training.x_test[chosen] = (training.x_test[chosen] + training.x[partners]) / 2
+    usual = len(training.x)
+    training.x = torch.cat([training.x, training.x_test[chosen]])
+    training.y = torch.cat([training.y, one])
+    training.planted = chosen
+
+    def by_turns(t: Training, share: float) -> Iterator[Tensor]:
+        t.y[usual:] = other if round(share * t.epochs) % 2 else one
+        yield from shuffled(t, share)
+
+    training.batches = by_turns
+
+
+def _any_of(training: Training, label: int) -> Tensor:
+    of_class = torch.nonzero(training.y == label).flatten()
+    return of_class[torch.randint(len(of_class), (1,), generator=training.generator)[0]]
+
+
 def obvious_class(training: Training) -> None:
     """All images of one class carry a frame that no other has."""
     for x, y in ((training.x, training.y), (training.x_test, training.y_test)):
@@ -154,6 +179,12 @@ FAULTS = (
         damaged_samples,
         expects=(Expected("samples-always-wrong"),),
         also=(Expected("mislabelled-samples"),),
+    ),
+    Planting(
+        "two-annotators",
+        "two dozen images between two classes have the label of either by turns",
+        two_annotators,
+        expects=(Expected("samples-often-forgotten", planted=True),),
     ),
     Planting(
         "obvious",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmarks.planted.networks import Scaled, convolutional, perceptron
+from benchmarks.planted.networks import Scaled, convolutional, perceptron, two_convolutions
 from benchmarks.planted.planting import Expected, Planting
 from benchmarks.planted.training import Training, constant
 
@@ -19,6 +19,16 @@ def dead_by_a_bias(training: Training) -> None:
     bias = training.layer("conv2").bias
     assert isinstance(bias, Tensor)
     bias.data[training.chosen(32, 3)] = -100.0
+
+
+def dead_before_the_first_step(training: Training) -> None:
+    """Eight filters of sixteen are shut by their bias, at a rate that kills none."""
+    training.model = two_convolutions()
+    training.optimizer = lambda t: torch.optim.SGD(t.model.parameters(), t.learning_rate)
+    training.rate = constant
+    bias = training.layer("conv2").bias
+    assert isinstance(bias, Tensor)
+    bias.data[training.chosen(16, 8)] = -10.0
 
 
 def dead_and_decaying(training: Training) -> None:
@@ -132,6 +142,13 @@ FAULTS = (
         "three filters are shut by their bias",
         dead_by_a_bias,
         expects=(Expected("dead-filters", "conv2"),),
+    ),
+    Planting(
+        "dead-at-once",
+        "half of the filters of a small network are shut before the first step",
+        dead_before_the_first_step,
+        expects=(Expected("dead-filters", "conv2"),),
+        also=(Expected("samples-often-forgotten"),),  # what is left never settles at a constant rate
     ),
     Planting(
         "dead-decaying",

@@ -46,6 +46,22 @@ def perceptron(
     return nn.Sequential(layers)
 
 
+def two_convolutions() -> nn.Sequential:
+    """Images (n, 1, 8, 8) -> logits (n, 10): conv1, conv2, 16 channels each, ReLU, no norms, and fc."""
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(1, 16, 3, padding=1),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
+            conv2=nn.Conv2d(16, 16, 3, padding=1),
+            relu2=nn.ReLU(),
+            pool2=nn.MaxPool2d(2),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(64, CLASSES),
+        )
+    )
+
+
 class Scaled(nn.Module):
     """Multiplies channels by fixed factors, (channels,)."""
 

@@ -23,17 +23,19 @@ from deeptracker.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A kind of finding, of a layer (by name; None: any) and of exactly these classes (None: any)."""
+    """A kind of finding, of a layer (by name; None: any) and of exactly these classes (None: any); `planted`: it must
+    name at least half of the validation images that the fault is about (truth.json)."""
 
     kind: str
     layer: str | None = None
     classes: tuple[int, ...] | None = None
+    planted: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}. Got {self.kind!r}.")
 
-    def fits(self, finding: Finding, run: Run) -> bool:
+    def fits(self, finding: Finding, run: Run, truth: dict[str, Any]) -> bool:
         """Is it this that was found?"""
         place = finding.place
         layer = None if place.layer is None else run.network().layers[place.layer].name
@@ -41,6 +43,7 @@ class Expected:
             finding.kind == self.kind
             and self.layer in (None, layer)
             and (self.classes is None or sorted(place.classes) == sorted(self.classes))
+            and (not self.planted or 2 * len(set(truth["planted"]) & set(place.samples)) >= len(truth["planted"]))
         )
 
 
@@ -65,16 +68,16 @@ class Planting:
         self.change(training)
         record(training, place, f"{self.name}, seed {seed}")
 
-    def found(self, findings: Iterable[Finding], run: Run) -> tuple[Expected, ...]:
+    def found(self, findings: Iterable[Finding], run: Run, truth: dict[str, Any]) -> tuple[Expected, ...]:
         """Those that were expected and are among the findings."""
         known = list(findings)
-        return tuple(one for one in self.expects if any(one.fits(finding, run) for finding in known))
+        return tuple(one for one in self.expects if any(one.fits(finding, run, truth) for finding in known))
 
     def wrong(self, findings: Iterable[Finding], run: Run, truth: dict[str, Any]) -> tuple[Finding, ...]:
         """Findings that are neither expected nor otherwise true."""
         right = (*self.expects, *self.also, *ANYWHERE)
         return tuple(
-            one for one in findings if not (_is_silent(one, run, truth) or any(x.fits(one, run) for x in right))
+            one for one in findings if not (_is_silent(one, run, truth) or any(x.fits(one, run, truth) for x in right))
         )
 
 

@@ -5,7 +5,8 @@
 2. The usual training learns the digits in a few seconds: SGD with momentum, two drops of the rate, weight decay.
 3. The seed fixes weights, order and every choice of a fault.
 4. When it is done, the network itself is asked which filters no more than 1 in 100 training images activate, and that
-   is kept beside the run as truth.json: what rules on gradients say of dead filters is held against it.
+   is kept beside the run as truth.json: what rules on gradients say of dead filters is held against it. Of validation
+   images that a fault is about it holds how often each was lost from one dump to the next, counted one by one.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.planted.networks import convolutional, hardly_active
 from deeptracker import Recorder
 from deeptracker.demo.datasets import load_dataset
+from deeptracker.run import Run
 
 TRUTH = "truth.json"
 HARDLY = 0.01
@@ -64,7 +67,8 @@ class Training:
     """Images float32 (n, 1, 8, 8) and labels int64 (n,), to train on and to validate on, and how that is done.
 
     `rate` is a factor of the learning rate, given which share of the training is done. `on_batch` may change images and
-    labels of a batch, `before_step` what the optimizer will see.
+    labels of a batch, `before_step` what the optimizer will see. `planted` int64 (n,) are the validation images that a
+    fault is about, where it is about some.
     """
 
     x: Tensor
@@ -85,6 +89,7 @@ class Training:
     loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
     on_batch: Callable[[float, Tensor, Tensor], tuple[Tensor, Tensor]] = lambda share, x, y: (x, y)
     before_step: Callable[[float], None] = lambda share: None
+    planted: Tensor | None = None
 
     @classmethod
     def usual(cls, seed: int) -> Training:
@@ -148,4 +153,18 @@ def _write_truth(training: Training, place: Path) -> None:
     silent = {
         name: sorted(hardly_active(training.model, module, training.x, HARDLY)) for name, module in weighted.items()
     }
-    (place / TRUTH).write_text(json.dumps({"silent": silent}))
+    truth: dict[str, object] = {"silent": silent}
+    if training.planted is not None:
+        in_class_order = np.argsort(training.y_test.numpy(), kind="stable")
+        planted = np.flatnonzero(np.isin(in_class_order, training.planted.numpy()))
+        lost = _lost(place, training.y_test.numpy()[in_class_order])
+        truth |= {"planted": planted.tolist(), "lost": lost[planted].tolist()}
+        truth["lost_of_others"] = float(np.delete(lost, planted).mean())
+    (place / TRUTH).write_text(json.dumps(truth))
+
+
+def _lost(place: Path, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64 (samples,): after how many dumps each was no longer right, samples and labels in class order."""
+    run = Run(place)
+    right = [run.sample_history(sample)["predicted"] == label for sample, label in enumerate(labels)]
+    return np.array([int((now[:-1] & ~now[1:]).sum()) for now in right])

@@ -50,7 +50,7 @@ OF_NETWORK = (
     exploding_gradients,
     initialisation,
 )
-OF_TRAINING = (not_learning, overfitting, underfitting, loss_spikes, error_steps)
+OF_TRAINING = (not_learning, underfitting, loss_spikes, error_steps)
 
 
 class FindingAnswers(ClassFindingAnswers):
@@ -74,11 +74,12 @@ class FindingAnswers(ClassFindingAnswers):
         return suggest_of_bits(words, dumps, self._known_samples().class_offsets, settings=settings)
 
     def _find(self) -> Iterator[Finding]:
-        yield from self._find_in_weights()
-        yield from self._class_findings()
+        of_classes = tuple(self._class_findings())
+        yield from of_classes
+        yield from self._find_in_weights(any(one.kind == "classes-take-turns" for one in of_classes))
 
-    def _find_in_weights(self) -> Iterator[Finding]:
-        """What layers and the training as a whole have."""
+    def _find_in_weights(self, in_turns: bool) -> Iterator[Finding]:
+        """What layers and the training as a whole have; `in_turns`: do classes take turns?"""
         training = self._training_record()
         summaries: list[LayerSummary] = []
         measured = training
@@ -92,7 +93,9 @@ class FindingAnswers(ClassFindingAnswers):
         yield from update_ratios(summaries, measured.iterations, measured.learning_rate)
         for of_training in OF_TRAINING:
             yield from of_training(training)
-        yield from learning_rate_too_high(measured, summaries)
+        if not in_turns:  # a batch of one class tells nothing of the others
+            yield from overfitting(training)
+        yield from learning_rate_too_high(measured, summaries, in_turns=in_turns)
 
     def _layer_records(self) -> Iterator[tuple[LayerRecord, bool]]:
         """Layer after layer, and whether it is the last; none where there is no network or no dump of filters yet.

@@ -14,7 +14,7 @@ back from the end of the record: what has passed is none.
    4 times as much as the median filter at 80 % of these dumps, 5 times in the median, and 3 times in absolute numbers
    as well: a small filter changes much in proportion; and at least twice the ratio that it had in the first third, as
    some filters are more active all the time. At most a tenth of the filters of a layer, or 3, can be so. Not for the
-   last layer, whose filters are the classes, nor for one of fewer than 8 filters.
+   last layer, whose filters are the classes, nor for one of fewer than 8 filters, or of which fewer than half learn.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ SETTLED, LEAST_MOVED = 0.5, 1e-6
 OVER_ACTIVE, OVER_ACTIVE_MEDIAN, OVER_ACTIVE_ABSOLUTE = 4.0, 5.0, 3.0
 OVER_ACTIVE_DUMPS, MORE_THAN_ALWAYS = 0.8, 2.0
 MOST_OVER_ACTIVE, MOST_OVER_ACTIVE_SHARE = 3, 0.1
+LEARNING = 0.5
 LEAST_FILTERS = 8
 """The median of fewer says little of what is usual."""
 
@@ -130,6 +131,8 @@ def over_active_filters(record: LayerRecord) -> Iterator[Finding]:
     usual = row_medians(np.where(learns, change, np.nan))
     early, late = rows[:count], rows[-count:]
     begun, settled = median(usual[early]), median(usual[late])
+    if np.median(learns[late].mean(axis=1)) < LEARNING:  # what the few that are left do is usual of nothing
+        return
     if not LEAST_MOVED <= settled <= SETTLED * begun:
         return
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -5,9 +5,15 @@
 2. Every network is wrong somewhere. What stands out are samples that were never right, at next to no probability,
    though others of their class are hardly ever taken for the same: `Facts.defiant`. There is a finding where they are
    many, and a large part of all that is wrong at last; else they are the hard samples that every data set has.
-3. Those of them that were always taken for one and the same class are likely mislabelled, where they are most of them.
-   Where half of them are of two classes that have some of each other's, these are, however few.
-4. A sample is forgotten where it was right at a good dump and is wrong at the next (Toneva et al., 2019).
+3. Those of them that were always taken for one and the same class are likely mislabelled, where they are most of them
+   and the larger part of what is wrong: a network of few images is wrong, and sure of it, in many other ways.
+4. Where a third of those that were never right are of two classes that have some of each other's, these are mislabelled
+   however few. If the training data have the same fault, a network that knows the odds gives the label the probability
+   that such labels have there: never right says more than how improbable it is, so that bound is wider. Classes that
+   are only alike have hard samples that are right now and then: of what is confused between the two a large part must
+   never be right, and no smaller one than of what is confused elsewhere.
+5. A sample is forgotten where it was right at a good dump and is wrong at the next (Toneva et al., 2019). Often is as
+   often as heads are followed by tails, at a quarter of the dumps, while others of its class are known.
 """
 
 from __future__ import annotations
@@ -35,7 +41,9 @@ ALWAYS = 0.95
 
 LEAST_DEFIANT, LEAST_PART, PART_OF_WRONG, MOSTLY = 8, 0.01, 0.3, 0.7
 KNOWING = 0.85
-LEAST_EXCHANGED, EXCHANGED_ALWAYS, HALF = 3, 0.8, 0.5
+PART_MISLABELLED = 0.4
+LEAST_EXCHANGED, EXCHANGED_ALWAYS, EXCHANGED_IMPROBABLE = 4, 0.8, 0.15
+EXCHANGED_PART, EXCHANGED_OF_CONFUSED = 1 / 3, 0.4
 
 LEAST_FORGOTTEN, FORGOTTEN_TIMES, MOST_NEEDED, OFTEN = 8, 4.0, 25, 0.25
 
@@ -61,12 +69,21 @@ class Facts:
     @property
     def defiant(self) -> NDArray[np.bool_]:
         """Never right, at next to no probability, and unlike the others of its class."""
+        return self.never_right(IMPROBABLE)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Is its class?"""
         known = np.bincount(self.cls, weights=self.right) / np.maximum(np.bincount(self.cls), 1)
+        return np.asarray(known[self.cls] >= KNOWN_CLASS)
+
+    def never_right(self, most: float) -> NDArray[np.bool_]:
+        """The same at a probability of at most so much."""
         return np.asarray(
             (self.seen >= LEAST_GOOD_DUMPS)
             & (self.right <= NEVER_RIGHT)
-            & (self.found.probability <= IMPROBABLE)
-            & (known[self.cls] >= KNOWN_CLASS)
+            & (self.found.probability <= most)
+            & self.known
             & (self.found.commonness <= USUAL)
         )
 
@@ -113,8 +130,12 @@ def findings_on_samples(
         return
     defiant = facts.defiant
     always = defiant & (facts.found.share >= ALWAYS)
-    if not _are_many(defiant, facts) or always.sum() < MOSTLY * defiant.sum():
-        always = _exchanged(facts, defiant)
+    if (
+        not _are_many(defiant, facts)
+        or always.sum() < MOSTLY * defiant.sum()
+        or always.sum() < PART_MISLABELLED * facts.wrong.sum()
+    ):
+        always = _exchanged(facts)
     if always.any():
         yield _mislabelled(course, facts, always, score, names)
     knows = float(facts.right.mean()) >= KNOWING  # one that knows less is wrong for its own reasons
@@ -128,20 +149,21 @@ def _are_many(chosen: NDArray[np.bool_], facts: Facts, besides: NDArray[np.bool_
     return bool(chosen.sum() >= max(LEAST_DEFIANT, LEAST_PART * len(chosen), PART_OF_WRONG * wrong.sum()))
 
 
-def _exchanged(facts: Facts, defiant: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Those of two classes that have some of each other's, where they are half of all that defy, and half of what is
-    confused between the two."""
-    candidates = defiant & (facts.found.share >= EXCHANGED_ALWAYS)
+def _exchanged(facts: Facts) -> NDArray[np.bool_]:
+    """Those of two classes that have some of each other's: rule 4."""
+    candidates = facts.never_right(EXCHANGED_IMPROBABLE) & (facts.found.share >= EXCHANGED_ALWAYS)
     pairs = Counter(zip(facts.cls[candidates].tolist(), facts.found.taken_for[candidates].tolist(), strict=True))
     chosen = np.zeros(len(facts.cls), np.bool_)
     for (one, other), count in pairs.items():
         back = pairs.get((other, one), 0)
-        if one > other or not back or count + back < max(LEAST_EXCHANGED, HALF * defiant.sum()):
+        if one > other or not back or count + back < max(LEAST_EXCHANGED, EXCHANGED_PART * candidates.sum()):
             continue
         between = ((facts.cls == one) & (facts.found.taken_for == other)) | (
             (facts.cls == other) & (facts.found.taken_for == one)
         )
-        if (candidates & between).sum() >= HALF * facts.late_rival[between].sum():
+        elsewhere = candidates[~between].sum() / max(float(facts.late_rival[~between].sum()), 1.0)
+        bound = max(EXCHANGED_OF_CONFUSED, float(elsewhere))
+        if (candidates & between).sum() >= bound * facts.late_rival[between].sum():
             chosen |= candidates & between
     return chosen
 
@@ -185,7 +207,7 @@ def _always_wrong(
 def _often_forgotten(course: Course, facts: Facts, names: Sequence[str]) -> Iterator[Finding]:
     mean, good = float(facts.forgotten.mean()), int(course.good.sum())
     bound = max(LEAST_FORGOTTEN, FORGOTTEN_TIMES * mean, min(OFTEN * good, MOST_NEEDED))
-    first = np.flatnonzero(facts.forgotten >= bound)
+    first = np.flatnonzero((facts.forgotten >= bound) & facts.known)
     if len(first) < max(LEAST_DEFIANT, LEAST_PART * len(facts.cls)):
         return
     first = first[np.argsort(-facts.forgotten[first], kind="stable")]

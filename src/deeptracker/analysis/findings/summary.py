@@ -23,7 +23,8 @@ class LayerSummary:
     `gradient` is the norm of the layer's, `pull` that times the norm of its weights; `change` the largest of a filter,
     `update` the median update ratio of the filters that moved. `nonfinite` counts values that are NaN or infinite,
     `nonfinite_filters` are those that ever had any. `dead` are its dead filters, `dead_since` the dump since which the
-    first of them is and `dead_dumps` for how many dumps the last has been (None: none is); `decay` is what only decays.
+    first of them is and `dead_dumps` for how many dumps the last has been (None: none is); `died` are the dumps since
+    which those are that had moved before, ascending. `decay` is what only decays.
     `sd` is the deviation of all its weights at the first dump.
     """
 
@@ -38,6 +39,7 @@ class LayerSummary:
     dead: tuple[int, ...]
     dead_since: int | None
     dead_dumps: int | None
+    died: tuple[int, ...]
     decay: Decay | None
     sd: float
 
@@ -67,6 +69,7 @@ def summary_of(record: LayerRecord) -> LayerSummary:
         dead=tuple(np.flatnonzero(dead).tolist()),
         dead_since=int(since[dead].min()) if dead.any() else None,
         dead_dumps=len(record.iterations) - int(since[dead].max()) if dead.any() else None,
+        died=tuple(np.sort(since[dead & (since > 0)]).tolist()),
         decay=decaying(record),
         sd=_deviation(values["mean"], values["sd"]),
     )

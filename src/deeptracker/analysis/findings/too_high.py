@@ -2,13 +2,15 @@
 
 At the full learning rate (at least half of the largest):
 
-1. at least 2 filters, and 3 % of all, have died, or nearly a whole layer has;
+1. at least 2 filters, and 3 % of all, have died, or nearly a whole layer has. Those that never moved were dead when the
+   training began, which no rate has done;
 2. the loss has shot up (training.py) at least twice, or was half above what it began with for a tenth of the training;
 3. the validation error rose from one dump to the next by 0.1 or more at least 3 times, the first tenth of the record
    left out; or it came back to guessing after it had been twice as often right;
 4. steps changed the median layer by more than a hundredth (steps.py).
 
-Two of the first three, or one of them together with the fourth, are enough; large steps alone are not.
+Two of the first three, or one of them together with the fourth, are enough; large steps alone are not. Where classes
+take turns (turns.py) loss and error leap up with the order of the batches: 2 and 3 are then no signs.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from deeptracker.analysis.findings.filters import WHOLE_LAYER
 from deeptracker.analysis.findings.finding import Finding, Place
 from deeptracker.analysis.findings.steps import full_rate, usual_updates
 from deeptracker.analysis.findings.summary import LayerSummary
@@ -29,13 +32,18 @@ FAR_BETTER = 2.0
 LARGE_STEPS = 0.01
 
 
-def learning_rate_too_high(record: TrainingRecord, layers: Sequence[LayerSummary]) -> Iterator[Finding]:
-    """The rule above."""
+def learning_rate_too_high(
+    record: TrainingRecord, layers: Sequence[LayerSummary], *, in_turns: bool = False
+) -> Iterator[Finding]:
+    """The rule above; `in_turns`: do classes take turns?"""
     full = np.flatnonzero(full_rate(record.learning_rate))
     if len(full) < 3:
         return
     last = int(record.iterations[full[-1]])
-    signs = [sign for sign in (_died(layers, int(full[-1])), _shot_up(record, last), _fell_back(record, full)) if sign]
+    signs = [_died(layers, int(full[-1]))]
+    if not in_turns:
+        signs += [_shot_up(record, last), _fell_back(record, full)]
+    signs = [sign for sign in signs if sign]
     updates, _ = usual_updates(layers, record.learning_rate)
     moving = updates[np.isfinite(updates) & (updates > 0)]
     steps = float(np.median(moving)) if len(moving) else 0.0
@@ -56,9 +64,11 @@ def learning_rate_too_high(record: TrainingRecord, layers: Sequence[LayerSummary
 
 def _died(layers: Sequence[LayerSummary], last: int) -> str:
     """Sign 1, of filters that died until this dump."""
-    dead = [one for one in layers if one.dead_since is not None and one.dead_since <= last]
-    count, filters = sum(len(one.dead) for one in dead), sum(one.layer.filters for one in layers)
-    if any(one.is_dead for one in dead) or (count >= DEAD_FILTERS and count >= DEAD_SHARE * filters):
+    died = [(sum(since <= last for since in one.died), one.layer.filters) for one in layers]
+    count, filters = (sum(numbers) for numbers in zip(*died, strict=True)) if died else (0, 0)
+    if any(some >= WHOLE_LAYER * all_of_it for some, all_of_it in died) or (
+        count >= DEAD_FILTERS and count >= DEAD_SHARE * filters
+    ):
         return f"{count} of {filters} filters have died"
     return ""
 

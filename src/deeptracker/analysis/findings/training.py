@@ -7,10 +7,12 @@ errors need at least 8 dumps with both.
    median, no more than guessing: 1.5 times the share of the largest class, at most 5 % above it, and three standard
    errors.
    From 20 dumps on it is told as severe.
-2. *Overfitting*: late the validation error is at least 0.08 above the training error, and more than twice it; and it is
-   no better than 90 % of what it was in the middle of the record (dumps from 40 to 60 %). Severe where it has risen by
-   0.05 and a quarter above its best. The fifth of the classes with the largest error late is left out: a class
-   that has no training images, or two that are exchanged, are another fault.
+2. *Overfitting*: late the validation error is at least 0.08 above the training error, and more than twice it; and it
+   has risen, at three of four late dumps to 0.05 and a quarter above its best (the median of a tenth of the dumps, so
+   that one lucky dump is none) while the training error fell (severe), or it has gained nothing since
+   the middle of the record (dumps from 40 to 60 %): neither a tenth nor two standard errors. The
+   fifth of the classes with the largest error late is left out: a class that has no training images, or two that are
+   exchanged, are another fault.
 3. *Underfitting*: late both errors are at least 0.3 and within 0.15 of each other; the network is better than guessing
    (otherwise rule 1 tells).
 4. *Loss spike*: it is 3 times the median of the (up to 50, at least 10) values logged before it, and above that
@@ -38,7 +40,7 @@ GUESSING_DUMPS, CERTAIN_DUMPS = 10, 20
 GUESSING, GUESSING_ABOVE, STANDARD_ERRORS = 1.5, 0.05, 3.0
 LARGEST_CLASS = 0.9
 """Where one class makes more of the samples, guessing cannot be told from knowing by how many are right."""
-GAP, GAP_TIMES, NO_BETTER = 0.08, 2.0, 0.9
+GAP, GAP_TIMES, NO_BETTER, GAIN_ERRORS = 0.08, 2.0, 0.9, 2.0
 WORST_CLASSES = 5
 """One of so many classes is left out."""
 RISEN, RISEN_TIMES = 0.05, 1.25
@@ -121,13 +123,17 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
     )
     trained, validated = float(np.median(train[late])), float(np.median(validation[late]))
     then = float(np.median(validation[middle]))
-    if validated - trained < GAP or validated < GAP_TIMES * trained or validated < NO_BETTER * then:
+    if validated - trained < GAP or validated < GAP_TIMES * trained:
         return
-    best = float(validation.min())
-    has_risen = validated >= best + RISEN and validated >= RISEN_TIMES * best
-    risen = (
-        f" Its best was {best:.2f}, at iteration {_at(record, known, int(validation.argmin())):,}." if has_risen else ""
-    )
+    level = _smoothed(record.usual_error[known], max(1, len(known) // 20))
+    lowest = int(level.argmin())
+    best, noise = float(level[lowest]), float(np.sqrt(then * (1 - then) / max(1, record.samples)))
+    mostly = float(np.quantile(validation[late], 0.25))
+    has_risen = mostly >= max(best + RISEN, RISEN_TIMES * best) and trained < train[lowest]
+    gained = validated < min(NO_BETTER * then, then - GAIN_ERRORS * noise)
+    if gained and not has_risen:
+        return
+    risen = f" Its best was {best:.2f}, at iteration {_at(record, known, lowest):,}." if has_risen else ""
     yield Finding(
         "overfitting",
         "high" if has_risen else "medium",
@@ -283,10 +289,10 @@ def _errors(record: TrainingRecord, validation: Doubles) -> tuple[NDArray[np.int
     return known, _smoothed(record.train_error[known]), _smoothed(validation[known])
 
 
-def _smoothed(values: Doubles) -> Doubles:
-    """The median of each value and its neighbours."""
-    padded = np.pad(values, 1, mode="edge")
-    smoothed: Doubles = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+def _smoothed(values: Doubles, beside: int = 1) -> Doubles:
+    """The median of each value and so many neighbours on each side."""
+    padded = np.pad(values, beside, mode="edge")
+    smoothed: Doubles = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * beside + 1), axis=1)
     return smoothed
 
 

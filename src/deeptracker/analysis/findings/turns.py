@@ -2,7 +2,8 @@
 
 1. Where each epoch deals out the classes in the same order, the loss of a batch repeats itself epoch by epoch: logged
    for every iteration it goes with itself an epoch later and two, and much less with what is half an epoch away.
-   Shuffled batches know nothing of where in the epoch they are.
+   Shuffled batches know nothing of where in the epoch they are. Losses are compared by rank: batches of a class that
+   was just lost have losses a hundred times the others, and a few of those would be all that a correlation sees.
 2. The same happens where only the rate goes up and down. So classes must take turns as well: at the dumps of the first
    half some become better while others become worse, and what they move adds up to less than if each moved on its own.
 """
@@ -18,9 +19,9 @@ from deeptracker.analysis.findings.classes import ClassRecord
 from deeptracker.analysis.findings.course import percent
 from deeptracker.analysis.findings.finding import Finding, Place
 
-LEAST_PERIOD, LEAST_PERIODS = 4, 6
+LEAST_PERIOD, LEAST_PERIODS = 4, 4
 REPEATS, APART = 0.5, 0.3
-"""The correlation with an epoch later is at least so high, and that with half an epoch later lower by so much."""
+"""The rank correlation with an epoch later is at least so high, and that with half an epoch later lower by so much."""
 
 MOVES = 0.06
 """At a dump where classes take turns their errors move by so much in the mean."""
@@ -54,15 +55,15 @@ def classes_take_turns(
         "high",
         f"Classes take turns: the loss repeats itself every {period} iterations, and while some classes become better "
         "others become worse. The training data seem not to be shuffled.",
-        f"The loss goes with itself {period} iterations later (correlation {repeats:.2f}). At {moving.shape[1]} dumps "
-        f"the error of a class moves by {percent(float(swing))} in the mean, that of all by "
+        f"The loss goes with itself {period} iterations later (rank correlation {repeats:.2f}). At {moving.shape[1]} "
+        f"dumps the error of a class moves by {percent(float(swing))} in the mean, that of all by "
         f"{percent(float(np.abs((weights * moving).sum(axis=0)).mean()))}.",
         Place(first=int(record.course.iterations[0]), last=int(record.course.iterations[-1])),
     )
 
 
 def period_of(loss: NDArray[np.float64]) -> tuple[int, float] | None:
-    """After how many of its values a finite series repeats itself, and its correlation with that; None where not.
+    """After how many of its values a finite series repeats itself, and its rank correlation with that; None where not.
 
     >>> period_of(np.sin(np.arange(400) * 2 * np.pi / 20))[0]
     20
@@ -72,9 +73,11 @@ def period_of(loss: NDArray[np.float64]) -> tuple[int, float] | None:
     if len(loss) < LEAST_PERIOD * LEAST_PERIODS:
         return None
     later = loss[len(loss) // 5 :]
-    time = np.linspace(-1, 1, len(later))
-    rest = later - np.polynomial.Polynomial.fit(time, later, 3)(time)
-    if not rest.std() > 1e-9 * max(1.0, float(np.abs(later).max())):
+    if not later.std() > 1e-9 * max(1.0, float(np.abs(later).max())):
+        return None
+    time, ranks = np.linspace(-1, 1, len(later)), np.argsort(np.argsort(later, kind="stable"), kind="stable")
+    rest = ranks - np.polynomial.Polynomial.fit(time, ranks, 3)(time)
+    if not rest.std() > 1e-6 * len(rest):  # it only falls
         return None
     correlation = _autocorrelation(rest)[: len(rest) // 2]
     lowest = np.minimum.accumulate(correlation)
