@@ -6,7 +6,11 @@ import pytest
 
 from benchmarks.findings import Outcome, outcome, table
 from benchmarks.planted import ALL, FAULTS, HEALTHY, Expected, Planting
-from deeptracker.analysis.findings import Finding
+from deeptracker.analysis.findings import Finding, Place
+from deeptracker.run import Run
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "format-1" / "run"
 
 
 def planting(name: str) -> Planting:
@@ -22,6 +26,23 @@ def test_a_planted_fault_is_found_and_a_healthy_training_has_nothing_severe(tmp_
     healthy = outcome(planting("healthy-short"), tmp_path, 2)
     assert not [one for one in healthy.findings if one.severity == "high"]
     assert outcome(planting("healthy-short"), tmp_path, 2).findings == healthy.findings  # read, not recorded again
+
+
+@pytest.mark.slow
+def test_of_unshuffled_batches_the_rate_is_not_to_blame_nor_is_anything_learned_by_heart(tmp_path: Path) -> None:
+    unshuffled = outcome(planting("unshuffled"), tmp_path, 3)
+    kinds = {one.kind for one in unshuffled.findings}
+    assert "classes-take-turns" in kinds
+    assert not kinds & {"learning-rate-too-high", "overfitting"}
+
+
+def test_an_expectation_on_samples_wants_half_of_those_that_are_planted() -> None:
+    one = Planting("x", "x", lambda training: None, expects=(Expected("samples-often-forgotten", planted=True),))
+    run, truth = Run(GOLDEN), {"planted": [2, 3, 5, 8], "silent": {}}
+    for samples, is_found in ((2, 8), True), ((2, 9), False):
+        finding = Finding("samples-often-forgotten", "low", "x", "x", Place(samples=samples))
+        assert bool(one.found([finding], run, truth)) == is_found
+        assert bool(one.wrong([finding], run, truth)) != is_found
 
 
 def test_names_are_unique_and_only_faults_expect_findings() -> None:

@@ -159,3 +159,12 @@ def test_a_small_filter_changes_much_in_proportion_only() -> None:
     record = settled(late=10)
     record.values["l2"][:, 3] *= 0.1
     assert not list(over_active_filters(record))
+
+
+def test_where_most_filters_of_a_layer_have_died_none_is_over_active() -> None:
+    record = settled(late=10)
+    for filter in range(4, 4 + FILTERS // 2):
+        silence(record, filter)
+    assert list(over_active_filters(record))
+    silence(record, 0)
+    assert not list(over_active_filters(record))

@@ -25,6 +25,14 @@ def found(predicted: npt.NDArray[np.int16], probability: npt.NDArray[np.float16]
     return list(findings_on_samples(record.course, facts, facts.found.score, record.names))
 
 
+def first(cls: int) -> int:
+    """The first sample of a class."""
+    return int(LABELS.searchsorted(cls))
+
+
+EXCHANGED = {first(3) + 4: 8, first(3) + 11: 8, first(8) + 2: 3, first(8) + 9: 3}
+
+
 def with_labels_of_others(count: int, seed: int = 1) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.intp]]:
     """Some samples are taken for a class that is not theirs from the first dump on, as if it were theirs."""
     predicted = healthy(wrong=0.01)
@@ -64,13 +72,32 @@ def test_a_few_hard_samples_are_not_called_mislabelled() -> None:
 
 def test_samples_of_two_classes_that_have_each_others_labels_are_found_however_few() -> None:
     predicted = healthy(wrong=0.01)
-    exchanged = {LABELS.searchsorted(3) + 4: 8, LABELS.searchsorted(3) + 11: 8, LABELS.searchsorted(8) + 2: 3}
-    for sample, other in exchanged.items():
+    for sample, other in EXCHANGED.items():
         predicted[sample] = other
     (one,) = found(predicted)
     assert one.kind == "mislabelled-samples"
-    assert sorted(one.place.samples) == sorted(exchanged)
+    assert sorted(one.place.samples) == sorted(EXCHANGED)
     assert sorted(one.place.classes) == [3, 8]
+    (same,) = found(predicted, probable(predicted, 0.1))  # as it is where training data have the same fault
+    assert same.place.samples == one.place.samples
+    predicted[first(8) + 9] = 8
+    assert found(predicted) == []  # three are too few
+
+
+def test_two_classes_that_are_only_alike_have_none_of_each_others_labels() -> None:
+    predicted = healthy(wrong=0.01)
+    for sample, other in EXCHANGED.items():
+        predicted[sample] = other
+    for sample in range(first(3) + 15, first(3) + 24):  # others of the class, right until late
+        predicted[sample, 30:] = 8
+    assert found(predicted) == []
+
+
+def test_what_is_always_wrong_in_a_network_that_knows_little_is_its_own_fault() -> None:
+    predicted, chosen = with_labels_of_others(15)
+    others = np.setdiff1d(np.arange(N), chosen)[::8][:30]
+    predicted[others, 12:] = ((LABELS[others] + 3) % 10)[:, None]
+    assert "mislabelled-samples" not in {one.kind for one in found(predicted)}
 
 
 def test_where_all_is_confused_wrong_samples_say_nothing() -> None:
@@ -95,6 +122,13 @@ def test_samples_that_come_and_go_are_often_forgotten() -> None:
     (one,) = found(predicted)
     assert (one.kind, one.severity) == ("samples-often-forgotten", "low")
     assert sorted(one.place.samples) == chosen.tolist()
+
+
+def test_those_of_a_class_that_is_not_learned_are_not() -> None:
+    predicted = healthy(wrong=0)
+    predicted[first(4) : first(5)] = 5
+    predicted[first(4) + 3 : first(4) + 15, 1::2] = 4
+    assert "samples-often-forgotten" not in {one.kind for one in found(predicted)}
 
 
 def test_where_all_samples_come_and_go_none_stands_out() -> None:

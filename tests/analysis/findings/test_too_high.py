@@ -33,6 +33,24 @@ def test_it_takes_several_signs(dies: bool, spikes: bool, is_restless: bool, str
     assert [one.severity for one in findings] == ["high"] * found
 
 
+def test_filters_that_were_dead_from_the_beginning_are_no_sign() -> None:
+    records = [healthy(index, update_ratio=20) for index in range(3)]
+    for filter in range(16):
+        silence(records[1], filter, first=0)
+    assert not list(learning_rate_too_high(training(FALLING), network(*records)))
+
+
+def test_where_classes_take_turns_only_filters_and_steps_are_signs() -> None:
+    records = [healthy(index) for index in range(3)]
+    record = training(RESTLESS, loss=SHOOTING)
+    assert list(learning_rate_too_high(record, network(*records)))
+    assert not list(learning_rate_too_high(record, network(*records), in_turns=True))
+    strides = [healthy(index, update_ratio=20) for index in range(3)]
+    for filter in range(4):
+        silence(strides[1], filter, first=8)
+    assert list(learning_rate_too_high(record, network(*strides), in_turns=True))
+
+
 def test_what_happens_after_the_rate_has_dropped_is_no_sign() -> None:
     records = [healthy(index, update_ratio=20) for index in range(3)]
     for filter in range(4):

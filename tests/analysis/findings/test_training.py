@@ -49,6 +49,23 @@ def test_training_and_validation_that_part_are_overfitting() -> None:
     assert rising.severity == "high"
 
 
+def test_an_error_that_rose_and_fell_again_but_not_to_its_best_is_overfitting() -> None:
+    by_heart = np.geomspace(0.9, 0.001, 20)
+    hump = np.concatenate([np.geomspace(0.9, 0.07, 4), np.linspace(0.08, 0.3, 6), np.linspace(0.3, 0.18, 10)])
+    (found,) = overfitting(training(hump, by_heart))
+    assert (found.severity, "Its best was 0.0" in found.evidence) == ("high", True)
+    lucky = np.linspace(0.9, 0.2, 20)
+    lucky[4] = 0.1
+    assert not list(overfitting(training(lucky, by_heart)))
+
+
+def test_a_gain_that_chance_explains_is_none() -> None:
+    by_heart = np.geomspace(0.9, 0.001, 20)
+    falling = np.array([0.9] * 4 + [0.13] * 9 + [0.11] * 7)
+    assert list(overfitting(training(falling, by_heart, samples=600)))
+    assert not list(overfitting(training(falling, by_heart, samples=10_000)))
+
+
 def test_a_gap_alone_is_no_overfitting_while_validation_gains() -> None:
     assert not list(overfitting(training(np.linspace(0.9, 0.2, 20), np.geomspace(0.9, 0.001, 20))))
     assert not list(overfitting(training(np.maximum(FALLING, 0.3), np.maximum(FALLING, 0.25))))

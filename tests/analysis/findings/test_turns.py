@@ -43,6 +43,14 @@ def test_a_series_that_repeats_itself_has_a_period() -> None:
     assert found[0] == PERIOD
 
 
+def test_a_little_more_than_five_periods_are_enough_and_a_few_huge_losses_hide_none() -> None:
+    short = loss(2.0)[: 5 * PERIOD + 10]
+    short[np.random.default_rng(1).choice(len(short), 6, replace=False)] += 100
+    found = period_of(short)
+    assert found is not None
+    assert found[0] == PERIOD
+
+
 def test_noise_and_slow_changes_have_none() -> None:
     assert [period_of(loss(0.0, seed)) for seed in range(20)] == [None] * 20
     assert period_of(np.exp(-np.arange(500) / 100)) is None
