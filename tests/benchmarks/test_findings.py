@@ -9,7 +9,6 @@ from benchmarks.planted import ALL, FAULTS, HEALTHY, Expected, Planting
 from deeptracker.analysis.findings import Finding, Place
 from deeptracker.run import Run
 
-
 GOLDEN = Path(__file__).parents[1] / "golden" / "format-1" / "run"
 
 
