@@ -35,6 +35,7 @@ import type {
   FilterHistory,
   FilterRank,
   FilterRows,
+  Findings,
   Highest,
   Kernels,
   Listener,
@@ -44,6 +45,7 @@ import type {
   RunInfo,
   RunList,
   SampleHistory,
+  Suggestions,
   TakenFor,
   TopCounts,
   TopFilters,
@@ -133,6 +135,14 @@ export class HttpSource implements DataSource {
   async anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts> {
     const got = await frame(this.about('anomaly-counts', run), asking);
     return { windows: data(got, 'windows'), counts: data(got, 'counts') };
+  }
+
+  suggestions(run: string, asking: Asking): Promise<Suggestions> {
+    return json(this.about('suggestions', run), asking);
+  }
+
+  findings(run: string, asking: Asking): Promise<Findings> {
+    return json(this.about('findings', run), asking);
   }
 
   async classSamples(

@@ -1,5 +1,6 @@
 import { measureText } from '../../kernel/measures.ts';
 import { countText, iterationText, valueText } from '../../kernel/format.ts';
+import { SUGGESTED } from '../../kernel/suggested.ts';
 import { DEFAULTS, VIEWS, type View, type ViewName } from '../../kernel/view_state.ts';
 
 /**
@@ -46,8 +47,13 @@ export function restrictionsOf(view: View, names: Names): Restriction[] {
     const { label, all } = listed(onlyLayers, names.layers, 'layer', 'layers');
     add('layers', label, { onlyLayers: [] }, OF_LAYERS, all);
   }
-  if (view.win !== DEFAULTS.win) add('window', `Window ${view.win}`, { win: DEFAULTS.win }, OF_CLASSES);
-  if (view.th !== DEFAULTS.th) add('score', `Score ≥ ${view.th} %`, { th: DEFAULTS.th }, OF_CLASSES);
+  if (view.win !== null || view.th !== null) {
+    const parts = [
+      view.win === null ? [] : [`window ${view.win}`],
+      view.th === null ? [] : [`score ≥ ${view.th} %`],
+    ];
+    add('setting', `Anomalies: ${parts.flat().join(', ')}`, SUGGESTED, OF_CLASSES);
+  }
   if (rule !== DEFAULTS.rule) add('rule', `Only the ${rule} rule`, { rule: DEFAULTS.rule }, OF_CLASSES);
   if (view.above !== null) {
     const { label } = measureText(view.distance);
