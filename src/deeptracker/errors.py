@@ -46,9 +46,17 @@ class ObjectStoreError(DeepTrackerError, OSError):
     """An object store that cannot be used now: not reached, no such bucket, credentials that it refuses."""
 
 
-class IndexNotBuiltError(DeepTrackerError, RuntimeError):
-    """The index of a run that cannot be built; the log answers for it. `is_refused`: trying again will not help."""
+class CompanionError(DeepTrackerError, RuntimeError):
+    """A process that works beside a training or a server, and does not. `is_refused`: trying again will not help."""
 
     def __init__(self, text: str, *, is_refused: bool = False) -> None:
         super().__init__(text)
         self.is_refused = is_refused
+
+
+class IndexNotBuiltError(CompanionError):
+    """The index of a run that cannot be built; the log answers for it."""
+
+
+class FindingsNotMadeError(CompanionError):
+    """Findings of a run that cannot be looked for beside a training or a server."""

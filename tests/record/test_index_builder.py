@@ -17,7 +17,8 @@ import pytest
 import torch
 from torch import nn
 
-from deeptracker import index_process, open_run
+from deeptracker import companion, index_process, open_run
+from deeptracker.companion import Companion
 from deeptracker.indexing import build_index
 from deeptracker.record import index_builder
 from deeptracker.record.recorder import Recorder
@@ -148,7 +149,7 @@ def test_training_waits_for_a_builder_that_hangs_neither_on_its_way_nor_at_the_e
 ) -> None:
     place = tmp_path / "run"
     monkeypatch.setattr(index_builder, "SILENT_SECONDS", 0.1)
-    monkeypatch.setattr(index_process, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(companion, "STOP_SECONDS", 0.5)
     training = Training(place, strict=True)
     training.steps(64)
     until(lambda: training.pid, "the builder must be started")
@@ -311,7 +312,7 @@ def test_a_builder_that_may_not_write_costs_the_index_and_nothing_else(tmp_path:
 
 
 def test_a_short_run_and_one_that_wants_none_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_process, "_started", lambda: pytest.fail("no process must be started"))
+    monkeypatch.setattr(Companion, "_start", lambda self: pytest.fail("no process must be started"))
     for name, dumps, options in (("short", 63, {}), ("none", 130, {"index": False})):
         training = Training(tmp_path / name, strict=True, **options)
         training.steps(dumps - 1)

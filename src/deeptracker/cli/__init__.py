@@ -1,4 +1,4 @@
-"""The command line: `deeptracker demo | serve | ls | info | check | index | thin | import | export`.
+"""The command line: `deeptracker demo | serve | ls | info | check | findings | index | thin | import | export`.
 
 Exit status 0 only where all is well; an error is one message with its remedy, never a traceback. `--json` prints
 numbers as numbers, for scripts.
@@ -15,6 +15,7 @@ import deeptracker
 from deeptracker.cli.console import err, out, plain
 from deeptracker.cli.demo import demo
 from deeptracker.cli.export import export
+from deeptracker.cli.findings import findings
 from deeptracker.cli.imports import imports
 from deeptracker.cli.index import index
 from deeptracker.cli.look import check, info, list_runs
@@ -60,6 +61,7 @@ app.command()(serve)
 app.command("ls")(list_runs)
 app.command()(info)
 app.command()(check)
+app.command()(findings)
 app.command()(index)
 app.command()(thin)
 app.add_typer(imports, name="import")

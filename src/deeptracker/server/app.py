@@ -10,14 +10,23 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 import deeptracker
-from deeptracker.errors import DeepTrackerError, LogFileError, ObjectStoreError, RunNotFoundError, UnknownNameError
-from deeptracker.server import correlation_routes, flight_routes, layer_routes, routes
+from deeptracker.errors import (
+    CompanionError,
+    DeepTrackerError,
+    LogFileError,
+    ObjectStoreError,
+    RunNotFoundError,
+    UnknownNameError,
+)
+from deeptracker.server import correlation_routes, finding_routes, flight_routes, layer_routes, routes
 from deeptracker.server.access import Access, AccessMiddleware
 from deeptracker.server.answers import error_response
+from deeptracker.server.findings import FindingsAsked
 from deeptracker.server.kept import DEFAULT_BYTES, KeptAnswersMiddleware
 from deeptracker.server.runs import ServedRuns
 
@@ -40,6 +49,7 @@ _STATUS: tuple[tuple[type[DeepTrackerError], int], ...] = (
     (UnknownNameError, 404),
     (LogFileError, 500),
     (ObjectStoreError, 503),
+    (CompanionError, 503),
 )
 
 
@@ -57,11 +67,13 @@ def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DE
         lifespan=_lifespan,
     )
     app.state.served = ServedRuns(root, RUNS_SHARE * cache_bytes)
+    app.state.findings = FindingsAsked()
     app.state.stopping = False
     app.include_router(routes.router)
     app.include_router(layer_routes.router)
     app.include_router(flight_routes.router)
     app.include_router(correlation_routes.router)
+    app.include_router(finding_routes.router)
     _add_error_answers(app)
     app.add_middleware(KeptAnswersMiddleware, served=app.state.served, limit_bytes=cache_bytes)
     app.add_middleware(AccessMiddleware, access=access or Access())
@@ -81,6 +93,7 @@ def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DE
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.stopping = True
+    await run_in_threadpool(app.state.findings.stop)
 
 
 def _add_error_answers(app: FastAPI) -> None:

@@ -92,6 +92,12 @@ class ServedRuns:
                 self._held[identity].is_outdated = True
                 self._close(self._held[identity])
 
+    def where(self, identity: str) -> tuple[str, int | None]:
+        """Folder or URL of a run, and the branch that its id asks for. `RunNotFoundError` for an unknown id."""
+        held = self._hold(identity, is_looked_at=True)
+        self._let_go(held)
+        return held.place, held.branch
+
     def place(self, identity: str) -> str:
         """Folder or URL of a run, without a branch."""
         return "/".join(part for part in (self.root, identity) if part)
@@ -209,8 +215,8 @@ class _Held:
         self.size_bytes = 0
         self.looked_at = float("-inf")
         self.is_outdated = False
-        self._place = place
-        self._branch = branch
+        self.place = place
+        self.branch = branch
         self._blobs: Blobs | None = None
         self._looked = self._listed = float("-inf")
         self._pause = REFRESH_SECONDS
@@ -218,8 +224,8 @@ class _Held:
     def info(self) -> RunInfo | None:
         """What `run.json` says now; None where it cannot be read."""
         try:
-            self._blobs = self._blobs or Blobs(self._place)
-            return RunInfo.from_json(self._blobs.get("run.json"), place=self._place)
+            self._blobs = self._blobs or Blobs(self.place)
+            return RunInfo.from_json(self._blobs.get("run.json"), place=self.place)
         except (DeepTrackerError, FileNotFoundError):
             return None
 
@@ -246,7 +252,7 @@ class _Held:
                 took = time.monotonic() - begun
                 self._pause = min(max(REFRESH_SECONDS, took / LARGEST_SHARE), LONGEST_SECONDS)
             if self.run is None or self.run.info.created != created:
-                self.run = Run(self._place, self._branch)  # first asked for, or recorded anew in the same place
+                self.run = Run(self.place, self.branch)  # first asked for, or recorded anew in the same place
                 self.changes += 1
         except ObjectStoreError:
             raise  # what is held is as good as before once the store answers again
