@@ -13,6 +13,7 @@ import {
 import { correlationOf, correlationQuery } from './http_correlation.ts';
 import { address, follow, frame, json, type Query } from './http.ts';
 import type { Range } from './kernel/detail.ts';
+import type { Experiment } from './kernel/experiments.ts';
 import type { FlightSummary } from './kernel/flights.ts';
 import { arrayOf, type Frame } from './kernel/frame.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
@@ -143,6 +144,11 @@ export class HttpSource implements DataSource {
 
   findings(run: string, asking: Asking): Promise<Findings> {
     return json(this.about('findings', run), asking);
+  }
+
+  /** They may come after the run has ended. */
+  async experiments(run: string, asking: Asking): Promise<readonly Experiment[]> {
+    return (await json<{ experiments: Experiment[] }>(address('experiments', { run }), asking)).experiments;
   }
 
   async classSamples(

@@ -7,6 +7,7 @@ import type { FlightSummary } from './kernel/flights.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels, RuleCounts } from './kernel/predictions.ts';
 import type { Suggestion } from './kernel/suggested.ts';
+import type { Experiment } from './kernel/experiments.ts';
 import type { Finding } from './kernel/findings.ts';
 import type { FilterOrder, Normalisation, Rule, Span } from './kernel/view_state.ts';
 
@@ -318,6 +319,8 @@ export interface DataSource {
   anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts>;
   suggestions(run: string, asking: Asking): Promise<Suggestions>;
   findings(run: string, asking: Asking): Promise<Findings>;
+  /** What inactivating filters did, the newest first. */
+  experiments(run: string, asking: Asking): Promise<readonly Experiment[]>;
   /** `window`, in dumps, is that of the rules of anomalies. */
   classSamples(
     run: string,

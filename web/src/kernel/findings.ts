@@ -139,3 +139,13 @@ export function findingsText(run: string, findings: readonly Finding[]): string 
   );
   return [`${run}: ${countText(findings.length, 'finding')}`, ...lines].join('\n\n');
 }
+
+/** Samples come in class order; -1 where there is no such class. */
+export function classOfSample(sizes: readonly number[], sample: number): number {
+  let first = 0;
+  for (let cls = 0; cls < sizes.length; cls++) {
+    if (sample < first + sizes[cls]) return cls;
+    first += sizes[cls];
+  }
+  return -1;
+}

@@ -1,4 +1,4 @@
-import { countText } from './format.ts';
+import { countText, iterationText } from './format.ts';
 import type { View } from './view_state.ts';
 
 /**
@@ -44,6 +44,6 @@ export function settingText({ win, th }: { readonly win: number; readonly th: nu
 
 /** What a setting would show: "133 anomalies, none by chance". */
 export function shownText({ anomalies, expected }: Suggestion): string {
-  const chance = expected < 1 ? 'none' : `about ${countText(Math.round(expected), '').trim()}`;
+  const chance = expected < 1 ? 'none' : `about ${iterationText(expected)}`;
   return `${countText(anomalies, 'anomaly', 'anomalies')}, ${chance} by chance`;
 }

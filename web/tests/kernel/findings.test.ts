@@ -85,7 +85,11 @@ describe('showing', () => {
 
 describe('words', () => {
   it('count severities and kinds', () => {
-    const some = [one, { ...one, key: 'b', severity: 'low' as const }, ofClasses([1], { kind: 'c', title: 'C' })];
+    const some = [
+      one,
+      { ...one, key: 'b', severity: 'low' as const },
+      ofClasses([1], { kind: 'c', title: 'C' }),
+    ];
     expect(severitiesText(some)).toBe('2 high, 1 low');
     expect(severestOf(some)).toBe('high');
     expect(severestOf([])).toBeNull();

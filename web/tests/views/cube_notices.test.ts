@@ -115,7 +115,7 @@ describe('tooMuch', () => {
     expect(many).toEqual({
       text: 'One thing. Another.',
       label: 'Score ≥ 95 % shows 200 anomalies',
-      change: { th: 95 },
+      change: { win: 10, th: 95 },
     });
     expect(tooMuch(told({}, {}), ['One thing.'], false)?.label).toBeNull();
   });

@@ -8,7 +8,10 @@ const asked = {
   highest: { score: 0.24, class: 1, dump: 4, rule: 'left' },
 };
 const silent = { ...asked, highest: null };
-const counts = { windows: Int32Array.of(2, 10), counts: Int32Array.from({ length: 202 }, (_, i) => +(i < 101)) };
+const counts = {
+  windows: Int32Array.of(2, 10),
+  counts: Int32Array.from({ length: 202 }, (_, i) => +(i < 101)),
+};
 const settings = [{ window: 7, threshold: 0.2, anomalies: 9, expected: 0.1 }];
 const told = (about: typeof asked | typeof silent, some: typeof settings | null, isSet: boolean) =>
   whyNoAnomalies(about, 40, counts, () => 'gong', { settings: some, isSet });
@@ -16,8 +19,7 @@ const told = (about: typeof asked | typeof silent, some: typeof settings | null,
 describe('whyNoAnomalies', () => {
   it('says that chance explains all where nothing is suggested and nothing was set', () => {
     expect(told(asked, [], false)).toEqual({
-      text:
-        'Chance explains every anomaly at any window and threshold. With window 10 the highest score is 24 % (gong).',
+      text: 'Chance explains every anomaly at any window and threshold. With window 10 the highest score is 24 % (gong).',
       label: 'Use 24 %',
       change: { win: 10, th: 24 },
     });

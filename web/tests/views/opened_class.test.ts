@@ -96,7 +96,11 @@ function opened(dumps: number, { gap = false } = {}) {
 describe('OpenedClass', () => {
   it('asks for all that there is at once where a column is a dump, and for what samples are taken for afterwards', async () => {
     const { asked, entry, ask, said } = opened(100);
-    entry.ask(withSetting({ ...DEFAULTS, anomaly: [CLS, 400] }, []), { columns: 100, span: null, dumps: 100 });
+    entry.ask(withSetting({ ...DEFAULTS, anomaly: [CLS, 400] }, []), {
+      columns: 100,
+      span: null,
+      dumps: 100,
+    });
     expect(said()).toEqual(['samples all']);
     await ask({ anomaly: [CLS, 400], rows: 'final' });
     expect(said()).toEqual(['samples all', 'taken all']);

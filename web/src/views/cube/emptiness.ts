@@ -50,7 +50,13 @@ function noColumns({ view, found, counts, classes, nameOf, suggested }: Told): R
       change: { rule: 'either' },
     };
   }
-  return whyNoAnomalies({ window, threshold, highest: found.highest }, found.dumps, counts, nameOf, suggested);
+  return whyNoAnomalies(
+    { window, threshold, highest: found.highest },
+    found.dumps,
+    counts,
+    nameOf,
+    suggested,
+  );
 }
 
 function noRows({ view, found }: Told): Remedy {

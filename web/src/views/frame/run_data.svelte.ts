@@ -3,7 +3,9 @@ import type { FlightSummary } from '../../kernel/flights.ts';
 import { Part } from '../../part.svelte.ts';
 import { isSuggested, withSetting, type SetView } from '../../kernel/suggested.ts';
 import type { View } from '../../kernel/view_state.ts';
+import type { Experiment } from '../../kernel/experiments.ts';
 import type { DataSource, LiveWord, Overall, RunInfo, Suggestions } from '../../source.ts';
+import { FindingsData } from './findings_data.svelte.ts';
 
 /** Answers that the server must compute anew over the whole run are asked for again at most this often. */
 const SLOW_PARTS_MS = 2000;
@@ -31,6 +33,11 @@ export class RunData {
   readonly flights = new Part<readonly FlightSummary[]>();
   /** Windows and thresholds worth looking at; for views that show anomalies. */
   readonly suggestions = new Part<Suggestions>();
+  readonly findings: FindingsData;
+  /** What was tried on filters, by a command; for lists of it. */
+  readonly experiments = new Part<readonly Experiment[]>();
+  /** Where all runs are; null until the list of runs has come. */
+  root = $state<string | null>(null);
 
   live = $state.raw<LiveWord | null>(null);
   connected = $state(true);
@@ -53,6 +60,13 @@ export class RunData {
   constructor(source: DataSource, id: string) {
     this.source = source;
     this.id = id;
+    this.findings = new FindingsData(source, id);
+  }
+
+  /** The run as commands name it. */
+  get place(): string {
+    const [id] = this.id.split('@');
+    return this.root === null ? id : `${this.root.replace(/\/$/, '')}/${id}`;
   }
 
   get name(): string {
@@ -89,6 +103,10 @@ export class RunData {
       setTimeout(() => (this.#hasWaited = true), SUGGESTION_MS);
       return this.source.suggestions(this.id, asking);
     });
+  }
+
+  askExperiments(): void {
+    this.experiments.load(this.id, (_, asking) => this.source.experiments(this.id, asking));
   }
 
   /** The first answer is not here yet: what is suggested may still change. */
@@ -146,7 +164,8 @@ export class RunData {
   }
 
   #reconnected(): void {
-    for (const part of [this.info, this.overall, this.flights, this.suggestions]) if (part.failure) part.retry();
+    for (const part of [this.info, this.overall, this.flights, this.suggestions])
+      if (part.failure) part.retry();
     for (const follower of this.#followers) follower.reconnected();
   }
 
@@ -158,6 +177,7 @@ export class RunData {
     if (state && state !== word.state) {
       this.info.refresh();
       this.suggestions.refresh();
+      this.findings.grownLately();
     }
     if (word.iteration === held.iteration && word.branch === held.branch) return;
     if (this.paused) {

@@ -20,6 +20,7 @@ export const HELP = [
     keys: [
       ['1 2 3 4', 'Validation, Layer, Correlation view, cube'],
       ['/', 'find a class'],
+      ['F', 'findings'],
       ['?', 'this help'],
       ['Alt ←', 'undo (the browser’s Back)'],
     ],
