@@ -5,13 +5,15 @@ import { isSuggested, withSetting, type SetView } from '../../kernel/suggested.t
 import type { View } from '../../kernel/view_state.ts';
 import type { Experiment } from '../../kernel/experiments.ts';
 import type { DataSource, LiveWord, Overall, RunInfo, Suggestions } from '../../source.ts';
-import { FindingsData } from './findings_data.svelte.ts';
+import type { FindingsData } from './findings_data.svelte.ts';
+import { unowned } from '../../unowned.svelte.ts';
+import { lateScript } from './late_script.ts';
 
 /** Answers that the server must compute anew over the whole run are asked for again at most this often. */
 const SLOW_PARTS_MS = 2000;
 
 /** A picture waits so long for the settings that are suggested, and is drawn with others until they are here. */
-const SUGGESTION_MS = 1000;
+const SUGGESTION_MS = 3000;
 
 /** Settings are looked for again when the run has grown by this factor: the eye need not follow every dump. */
 const SUGGEST_AGAIN = 1.1;
@@ -33,7 +35,9 @@ export class RunData {
   readonly flights = new Part<readonly FlightSummary[]>();
   /** Windows and thresholds worth looking at; for views that show anomalies. */
   readonly suggestions = new Part<Suggestions>();
-  readonly findings: FindingsData;
+  /** What rules find in it: asked for once there is a picture, with the code for it. */
+  findings = $state.raw<FindingsData | null>(null);
+  readonly findingsParts = new Part<typeof import('./findings_parts.ts')>();
   /** What was tried on filters, by a command; for lists of it. */
   readonly experiments = new Part<readonly Experiment[]>();
   /** Where all runs are; null until the list of runs has come. */
@@ -60,7 +64,6 @@ export class RunData {
   constructor(source: DataSource, id: string) {
     this.source = source;
     this.id = id;
-    this.findings = new FindingsData(source, id);
   }
 
   /** The run as commands name it. */
@@ -102,6 +105,15 @@ export class RunData {
     this.suggestions.load(this.id, (_, asking) => {
       setTimeout(() => (this.#hasWaited = true), SUGGESTION_MS);
       return this.source.suggestions(this.id, asking);
+    });
+  }
+
+  askFindings(): void {
+    this.findingsParts.load('code', async () => {
+      const parts = await lateScript(import('./findings_parts.ts'));
+      this.findings ??= unowned(() => new parts.FindingsData(this.source, this.id));
+      this.findings.ask();
+      return parts;
     });
   }
 
@@ -177,7 +189,7 @@ export class RunData {
     if (state && state !== word.state) {
       this.info.refresh();
       this.suggestions.refresh();
-      this.findings.grownLately();
+      this.findings?.grownLately();
     }
     if (word.iteration === held.iteration && word.branch === held.branch) return;
     if (this.paused) {

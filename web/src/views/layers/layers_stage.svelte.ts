@@ -220,7 +220,7 @@ export class LayersStage extends TimeStage {
 
   readonly #found = $derived.by(() => {
     const { finding } = this.store.v;
-    const one = finding === null ? null : this.run.findings.all.find(({ key }) => key === finding);
+    const one = finding === null ? null : this.run.findings?.all.find(({ key }) => key === finding);
     return one && one.layer !== null ? { layer: one.layer, filters: one.filters } : null;
   });
 
