@@ -3,7 +3,8 @@ import { withSetting } from '../../src/kernel/suggested.ts';
 import { DEFAULTS, type View } from '../../src/kernel/view_state.ts';
 import type { Correlation } from '../../src/source.ts';
 import { advice, emptiness } from '../../src/views/cube/emptiness.ts';
-import { isMeagre, tooMuch, type Told } from '../../src/views/cube/limits.ts';
+import { tooMuch } from '../../src/views/cube/limits.ts';
+import { isMeagre, type Told } from '../../src/views/cube/told.ts';
 import { settingsOf } from '../../src/views/cube/question.ts';
 import { answer, NAMES } from '../correlation_examples.ts';
 

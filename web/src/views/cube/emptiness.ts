@@ -2,7 +2,7 @@ import { lowerThreshold } from '../../kernel/anomaly_counts.ts';
 import { countText, valueText } from '../../kernel/format.ts';
 import type { View } from '../../kernel/view_state.ts';
 import { whyNoAnomalies, type Remedy } from '../frame/no_anomalies.ts';
-import type { Told } from './limits.ts';
+import type { Told } from './told.ts';
 
 /** What is said of an answer that is empty, or holds so little that nothing can be compared: why, and what would help. */
 

@@ -46,6 +46,8 @@ export class RunData {
   live = $state.raw<LiveWord | null>(null);
   connected = $state(true);
   lastWord = $state.raw<Date | null>(null);
+  /** A picture of it was complete: what explains it may come now. */
+  hasPicture = $state(false);
   /** The user is drawing a brush or dragging: nothing may move under the hand. */
   paused = $state(false);
 
