@@ -10,7 +10,7 @@ DEMO ?=
 ROOM := $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 8000000 2>/dev/null && echo /dev/shm)
 PYTEST := OMP_NUM_THREADS=1 $(if $(ROOM),PYTEST_DEBUG_TEMPROOT=$(ROOM)) $(BIN)/pytest -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
-.PHONY: help demo test frameworks check style format unit browser bench bench-growth bench-live bench-rivals web clean chromium
+.PHONY: help demo test frameworks check style style-python style-page format unit browser bench bench-growth bench-live bench-rivals web clean chromium
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,9 +29,14 @@ check: style  ## Format, lint, types and unit tests, of Python and of the page
 	$(PYTEST) -m "not slow and not browser"
 
 style: .venv/dev web  ## Format, lint and types, of Python and of the page, and the tests of the page's parts
+	@$(MAKE) --no-print-directory -j 2 style-python style-page
+
+style-python: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+style-page: web
 	$(NPM) run check
 	$(NPM) run lint
 	$(NPM) run format:check

@@ -33,30 +33,29 @@ from deeptracker.record.recorder import Recorder
 
 torch.set_num_threads(1)
 
-def train(run, resume):
+def train(run, resume, *, to_be_killed):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     x, y = torch.randn(12, 1, 8, 8), torch.arange(12) % 3
     options = {"validation": (x, y), "every": 1, "flight": 3, "snapshots": 1 << 20}
     with Recorder(run, model, optimizer, resume=resume, **options) as recorder:
-        while resume is None or recorder.iteration < resume + 3:
+        while to_be_killed or recorder.iteration < (resume or 0) + 3:
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
             recorder.log(loss=float("nan") if recorder.iteration % 2 else loss)  # so there are flights
 
-# The first step of an optimizer imports half of torch: here once, and not in every child.
-warm = nn.Linear(2, 2)
-torch.optim.SGD(warm.parameters(), lr=0.01).step()
+# What is imported and compiled when it is first used is so here once, and not in every child.
+train(sys.argv[1], None, to_be_killed=False)
 
 for line in sys.stdin:
     run, resume = line.split()
     child = os.fork()
     if child == 0:
         try:
-            train(run, None if resume == "-" else int(resume))
+            train(run, None if resume == "-" else int(resume), to_be_killed=resume == "-")
             os._exit(0)
         except BaseException as error:
             print(repr(error), file=sys.stderr, flush=True)
@@ -69,9 +68,9 @@ for line in sys.stdin:
 class Trainings:
     """Starts trainings in the forking parent."""
 
-    def __init__(self) -> None:
+    def __init__(self, warm: Path) -> None:
         self._parent = subprocess.Popen(
-            [sys.executable, "-c", TRAINING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", TRAINING, str(warm)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def start(self, run: Path, resume: int | None = None) -> int:
@@ -117,7 +116,7 @@ def read_everything(reader: LogReader) -> int:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_killed_at_any_moment_is_readable_and_can_be_continued(tmp_path: Path) -> None:
     moments = random.Random(7)
-    trainings = Trainings()
+    trainings = Trainings(tmp_path / "warm")
     shown, flights = [], 0
     try:
         for kill in range(KILLS):
