@@ -34,7 +34,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == deeptracker.__version__
     top = run("--help").stdout
-    for command in ("demo", "serve", "ls", "info", "check", "findings", "index", "thin", "export"):
+    for command in ("demo", "serve", "ls", "info", "check", "findings", "index", "thin", "export", "ablate", "prune"):
         assert command in top
         assert len(run(command, "--help").stdout) > 400
 

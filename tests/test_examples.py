@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,22 @@ def test_the_index_answers_in_xarray_what_run_answers(tmp_path: Path) -> None:
         worst = int(error.argmax())
         expected = f"from iteration {run.iterations[rows[0]]:,} {run.class_names[worst]} {error[worst]:.1%} wrong"
         assert line.split() == expected.split()
+
+
+@pytest.mark.slow
+def test_dead_filters_change_nothing_living_ones_do_and_the_smaller_network_gives_the_same(tmp_path: Path) -> None:
+    example = [sys.executable, EXAMPLES / "inactivate_filters.py"]
+    done = subprocess.run(example, cwd=tmp_path, check=True, capture_output=True, text=True)
+    living, first, dead = open_run(tmp_path / "runs" / "inactivated").experiments()
+    assert (dead.origin, dead.change, dead.moved) == ("dead", 0, 0)
+    assert (first.change, first.moved, [group.layer for group in first.filters]) == (0, 0, ["conv1"])
+    assert sum(change > 0 for change in dead.random) > 15
+    assert living.low > 0
+    assert done.stdout.count("filters inactivated: ") == 3
+    (removed,) = re.findall(r"(\d+) filters removed: conv1:", done.stdout)
+    assert int(removed) == sum(len(group.filters) for group in dead.filters)
+    sizes = [(tmp_path / "runs" / f"inactivated{name}.safetensors").stat().st_size for name in ("", "-smaller")]
+    assert sizes[1] < sizes[0]
 
 
 WAYS_IN = {

@@ -27,11 +27,12 @@ LEVELS = {
     "server": 4,
     "exchange": 4,
     "demo": 5,
+    "experiments": 5,
     "cli": 6,
     "__main__": 7,
 }
 PUBLIC = "__init__"  # only names where the public classes lie; it imports them when they are first used
-MAY_IMPORT_TORCH = {"record", "demo"}
+MAY_IMPORT_TORCH = {"record", "demo", "experiments"}
 
 
 def part_of(module: str) -> str:

@@ -1,4 +1,5 @@
-"""The command line: `deeptracker demo | serve | ls | info | check | findings | index | thin | import | export`.
+"""The command line: `deeptracker demo | serve | ls | info | check | findings | index | thin | import | export`, and on
+filters `ablate | prune`.
 
 Exit status 0 only where all is well; an error is one message with its remedy, never a traceback. `--json` prints
 numbers as numbers, for scripts.
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 import deeptracker
+from deeptracker.cli.ablate import ablate
 from deeptracker.cli.console import err, out, plain
 from deeptracker.cli.demo import demo
 from deeptracker.cli.export import export
@@ -19,6 +21,7 @@ from deeptracker.cli.findings import findings
 from deeptracker.cli.imports import imports
 from deeptracker.cli.index import index
 from deeptracker.cli.look import check, info, list_runs
+from deeptracker.cli.prune import prune
 from deeptracker.cli.serve import serve
 from deeptracker.cli.thin import thin
 from deeptracker.errors import DeepTrackerError
@@ -66,3 +69,5 @@ app.command()(index)
 app.command()(thin)
 app.add_typer(imports, name="import")
 app.command()(export)
+app.command()(ablate)
+app.command()(prune)

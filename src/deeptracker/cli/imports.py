@@ -128,7 +128,7 @@ def checkpoints(
     import_snapshots = _import_checkpoints()
     from deeptracker.record.validation_sets import ValidationSpec
 
-    given = {"size": image_size, "mean": _numbers("--mean", mean), "sd": _numbers("--sd", sd)}
+    given = {"size": image_size, "mean": numbers("--mean", mean), "sd": numbers("--sd", sd)}
     if validation is None and any(given.values()):
         raise ValueError("--image-size, --mean and --sd are of images to validate on. Give them: --validation DATA")
     spec = None if validation is None else ValidationSpec(validation, batch_size, **given)  # type: ignore[arg-type]
@@ -212,7 +212,8 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
             raise
 
 
-def _numbers(name: str, text: str) -> tuple[float, ...]:
+def numbers(name: str, text: str) -> tuple[float, ...]:
+    """Numbers with commas between; ValueError, which names the option, for anything else."""
     try:
         return tuple(float(part) for part in text.split(",")) if text else ()
     except ValueError as error:

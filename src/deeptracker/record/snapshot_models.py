@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -56,39 +56,42 @@ class Tried:
 
 
 class LoadedModel:
-    """The network in this process, and the validation data."""
+    """The network in this process, and the validation data.
+
+    `model`, its `layers` in the order of its modules, and `class_names` where the data know any.
+    """
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
         made = named_function(spec.function, folder=spec.folder)()
         if not isinstance(made, nn.Module):
             raise SnapshotError(f"{spec.function} must return a torch.nn.Module. It returned a {type(made).__name__}.")
-        self._model = unwrap(made)
-        self.layers: Sequence[WeightedLayer] = weighted_layers(self._model)
+        self.model = unwrap(made)
+        self.layers: Sequence[WeightedLayer] = weighted_layers(self.model)
         self._batches: Iterable[Any] | None = None
-        self._class_names: tuple[str, ...] | None = None
+        self.class_names: tuple[str, ...] | None = None
         self._samples: SampleSet | None = None
         if spec.validation is not None:
-            self._batches, self._class_names = open_validation(spec.validation, folder=spec.folder)
-            self._inputs = Inputs(self._model, spec.validation.preprocess)
+            self._batches, self.class_names = open_validation(spec.validation, folder=spec.folder)
+            self._inputs = Inputs(self.model, spec.validation.preprocess)
 
     def load(self, snapshot: Snapshot, allow: Sequence[str]) -> None:
         """Give the network the weights of a snapshot; SnapshotError where names or shapes differ."""
         with open_weights(snapshot.path, allow=allow) as file:
-            state = matched(self._model, file.state(), of_model=self._spec.function, of_file=snapshot.path)
-            self._model.load_state_dict(state, strict=False)
+            state = matched(self.model, file.state(), of_model=self._spec.function, of_file=snapshot.path)
+            self.model.load_state_dict(state, strict=False)
 
     def tried(self) -> Tried:
         """Network, samples with pictures, and class names, with the weights that it has now."""
-        example = None if self._batches is None else self._example
-        network = network_of(self._model, self.layers, example)
+        example = None if self._batches is None else self.example
+        network = network_of(self.model, self.layers, example)
         if self._batches is None or self._spec.validation is None:
             return Tried(network, None, None)
         pictures = PictureMaker(self._spec.validation.normalisation, self._batches)
-        outcome = self._evaluated(pictures)
+        outcome = self.evaluated(pictures)
         made = pictures.pictures
         made = made if made is not None and len(made) == len(outcome.ids) else None
-        return Tried(network, SampleSet(outcome.ids, outcome.labels, outcome.classes, made), self._class_names)
+        return Tried(network, SampleSet(outcome.ids, outcome.labels, outcome.classes, made), self.class_names)
 
     def dump(self, iteration: int, measurer: Measurer, convolution: FirstConvolution | None, labels_crc32: int) -> Dump:
         """All that the recorder would have written at this iteration, but for what needs gradients or a step."""
@@ -96,7 +99,7 @@ class LoadedModel:
         kernels = None if convolution is None else convolution.kernels()
         if self._batches is None:
             return Dump(iteration, measured, kernels)
-        outcome = self._evaluated()
+        outcome = self.evaluated()
         if self._samples is None:
             self._samples = SampleSet(outcome.ids, outcome.labels, outcome.classes)
         if labels_checksum(self._samples) != labels_crc32:
@@ -107,11 +110,19 @@ class LoadedModel:
         self._samples.check(outcome.ids, outcome.labels, complete=True)
         return Dump(iteration, measured, kernels, self._samples.predictions(outcome))
 
-    def _evaluated(self, pictures: PictureMaker | None = None) -> Outcome:
+    def evaluated(self, pictures: PictureMaker | None = None) -> Outcome:
+        """What the network says of every sample, with the weights that it has now; there must be validation data."""
         assert self._batches is not None
-        return evaluate(self._model, self._batches, self._inputs, see=pictures.add if pictures else None)
+        return evaluate(self.model, self._batches, self._inputs, see=pictures.add if pictures else None)
 
-    def _example(self) -> tuple[Any, ...]:
+    def inputs(self) -> Iterator[Any]:
+        """What the network is given, batch by batch."""
+        assert self._batches is not None
+        for batch in self._batches:
+            yield self._inputs(split_batch(batch)[0])
+
+    def example(self) -> tuple[Any, ...]:
+        """The arguments of one call of the network: the first few samples."""
         assert self._batches is not None
         images, _ = split_batch(next(iter(self._batches), None))
         return (self._inputs(images[:EXAMPLES] if hasattr(images, "shape") else images),)

@@ -23,7 +23,14 @@ from deeptracker.errors import (
     RunNotFoundError,
     UnknownNameError,
 )
-from deeptracker.server import correlation_routes, finding_routes, flight_routes, layer_routes, routes
+from deeptracker.server import (
+    correlation_routes,
+    experiment_routes,
+    finding_routes,
+    flight_routes,
+    layer_routes,
+    routes,
+)
 from deeptracker.server.access import Access, AccessMiddleware
 from deeptracker.server.answers import error_response
 from deeptracker.server.findings import FindingsAsked
@@ -74,6 +81,7 @@ def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DE
     app.include_router(flight_routes.router)
     app.include_router(correlation_routes.router)
     app.include_router(finding_routes.router)
+    app.include_router(experiment_routes.router)
     _add_error_answers(app)
     app.add_middleware(KeptAnswersMiddleware, served=app.state.served, limit_bytes=cache_bytes)
     app.add_middleware(AccessMiddleware, access=access or Access())

@@ -27,8 +27,8 @@ LARGEST_SHARE = 4
 """An answer larger than this part of the room is not kept: it would push out all others."""
 
 FOREVER = "private, max-age=31536000, immutable"
-NEVER_KEPT = frozenset({"/api/runs", "/api/run", "/api/live"})
-"""What the clock changes as well (is a run still live?), and what has no end."""
+NEVER_KEPT = frozenset({"/api/runs", "/api/run", "/api/live", "/api/experiments"})
+"""What the clock changes as well (is a run still live?), what has no end, and what comes after a run has ended."""
 
 Key = tuple[str, ...]
 

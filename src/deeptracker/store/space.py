@@ -1,8 +1,8 @@
 """What takes the space of a run?
 
 1. Every file below the run belongs to one kind, by its name and by what counts (docs/format.md): the four kinds of a
-   dump, flights, weights kept with them, scalars, samples, the two documents, the index, abandoned branches, temporary
-   files, and foreign ones.
+   dump, flights, weights kept with them, scalars, samples, the two documents, experiments, the index, abandoned
+   branches, temporary files, and foreign ones.
 2. Files of dumps that a later branch has replaced are `abandoned`, and so are those of scalars of which no row counts.
    A dump that is being written counts for its kinds already.
 3. The sizes of all kinds add up to the size of everything there, hidden files included.
@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 
 from deeptracker.store.blobs import Blob, Blobs
+from deeptracker.store.experiments import is_experiment
 from deeptracker.store.listing import KINDS, Listing
 from deeptracker.store.log import LogReader
 
@@ -27,6 +28,7 @@ SPACE_KINDS = (
     "scalars",
     "samples",
     "documents",
+    "experiments",
     "index",
     "abandoned",
     "temporary",
@@ -109,6 +111,8 @@ def _other_kind(path: str) -> str:
         return "samples"
     if _WEIGHTS.fullmatch(path):
         return "weights"
+    if is_experiment(path):
+        return "experiments"
     return "index" if _INDEX.match(path) else "foreign"
 
 

@@ -1,8 +1,8 @@
 """How is a run copied with only some of its dumps?
 
 1. `plan_thinning` lists what is copied: all files of the dumps to keep, their flights and the weights kept with these,
-   scalars and samples whole, the network; of the branches only what counts. The index is not: it is rebuilt from the
-   log. Nothing is written here.
+   scalars, samples and experiments whole, the network; of the branches only what counts. The index is not: it is
+   rebuilt from the log. Nothing is written here.
 2. `copy_run` copies file by file, each complete or absent, byte for byte, under the same names: checksums, branches and
    `parts` stay true.
 3. `run.json` comes last, so a copy that was stopped is no run. It can be gone on with: files that are there already
@@ -57,7 +57,7 @@ def plan_thinning(source: Blobs, iterations: Collection[int], *, rule: str) -> T
     flights = [log.flights[dump.iteration].path for dump in kept if dump.iteration in log.flights]
     chosen |= {*flights, *(f"weights/{PurePosixPath(path).stem}.safetensors" for path in flights)}
     files = [blob for blob in found["documents"] if blob.path == "network.json"]
-    files += [*found["samples"], *found["scalars"]]
+    files += [*found["samples"], *found["scalars"], *found["experiments"]]
     files += [blob for kind in (*KINDS, "flights", "weights") for blob in found[kind] if blob.path in chosen]
     told = f"{len(kept)} of {len(log.dumps)} dumps of {source.place} were kept by {rule}. {_MEASURED_SINCE}"
     return ThinningPlan(tuple(files), _thinned_info(log.info, told), len(kept), len(log.dumps))
