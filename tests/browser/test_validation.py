@@ -120,6 +120,7 @@ def test_no_anomaly_says_the_highest_score_and_offers_to_use_it(show: Open) -> N
     page = show("/?run=net&th=100&win=60")
     notice = page.get_by_test_id("no-anomalies")
     expect(notice).to_contain_text("No class reaches score")
+    expect(page.get_by_test_id("use-threshold")).to_contain_text("Use suggested", timeout=20_000)
     page.get_by_test_id("use-threshold").click()
     ready(page)
     expect(notice).to_have_count(0)

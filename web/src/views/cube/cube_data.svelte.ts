@@ -74,6 +74,7 @@ export class CubeData implements Follower {
   ask(link: View, look: CubeLook): void {
     const { source, id, waiting, info, hasPredictions } = this.run;
     this.run.ask();
+    this.#awaits = false;
     if (!info.value || waiting) return;
     this.answer.load(id, async (_, asking) => networkOf(await source.network(id, asking)));
     if (!hasPredictions || !this.hasFilters) return;

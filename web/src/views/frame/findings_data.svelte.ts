@@ -9,8 +9,7 @@ import type { Follower } from './run_data.svelte.ts';
  *    longer that took, the later. All dumps that come meanwhile are one question.
  * 2. What was not among the findings before is new until it has been seen.
  */
-const PAUSE_MS = 5000;
-const PAUSE_FACTOR = 3;
+const PAUSE_MS = 3000;
 
 export class FindingsData implements Follower {
   readonly part = new Part<Findings>();
@@ -37,7 +36,7 @@ export class FindingsData implements Follower {
       const start = performance.now();
       const found = await this.#source.findings(this.#id, asking);
       const end = performance.now();
-      this.#due = end + Math.max(PAUSE_MS, PAUSE_FACTOR * (end - start));
+      this.#due = end + Math.max(PAUSE_MS, end - start);
       this.#seen ??= new Set(found.findings.map(({ key }) => key));
       return found;
     });

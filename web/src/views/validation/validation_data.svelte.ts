@@ -68,6 +68,7 @@ export class ValidationData implements Follower {
     const view = this.run.withSetting(link);
     this.#restriction = { rule: view.rule, classes: new Set(view.onlyClasses) };
     this.run.ask();
+    this.#awaits = false;
     if (waiting || !info.value || !hasPredictions) return;
     this.run.askSuggestions();
     this.classes.load(run, look, (range, held, asking) => source.classes(run, range, held, asking), 'drop');
