@@ -74,15 +74,15 @@ export class CubeData implements Follower {
   ask(link: View, look: CubeLook): void {
     const { source, id, waiting, info, hasPredictions } = this.run;
     this.run.ask();
-    this.#awaits = false;
-    if (!info.value || waiting) return;
+    const knows = info.value !== null && !waiting;
+    this.#awaits = knows && hasPredictions && this.hasFilters && this.run.awaitsSetting(link);
+    if (!knows) return;
     this.answer.load(id, async (_, asking) => networkOf(await source.network(id, asking)));
     if (!hasPredictions || !this.hasFilters) return;
     this.run.askSuggestions();
     this.errors.load(id, look, (range, held, asking) => source.classes(id, range, held, asking));
     this.counts.load(id, (_, asking) => source.anomalyCounts(id, asking));
-    this.#awaits = this.run.awaitsSetting(link);
-    if (this.#awaits) return;
+    if (this.run.awaitsSetting(link)) return;
     const settings = settingsOf(this.run.withSetting(link));
     this.correlation.load(
       questionOf(settings),

@@ -68,16 +68,16 @@ export class ValidationData implements Follower {
     const view = this.run.withSetting(link);
     this.#restriction = { rule: view.rule, classes: new Set(view.onlyClasses) };
     this.run.ask();
-    this.#awaits = false;
-    if (waiting || !info.value || !hasPredictions) return;
+    const knows = info.value !== null && !waiting && hasPredictions;
+    this.#awaits = knows && this.run.awaitsSetting(link);
+    if (!knows) return;
     this.run.askSuggestions();
     this.classes.load(run, look, (range, held, asking) => source.classes(run, range, held, asking), 'drop');
     this.#askNewest();
     this.clusters.load(`${view.k}`, (_, asking) => source.clusters(run, view.k, asking), 'keep');
     this.counts.load(run, (_, asking) => source.anomalyCounts(run, asking));
     this.#askSample(view);
-    this.#awaits = this.run.awaitsSetting(link);
-    if (this.#awaits) return;
+    if (this.run.awaitsSetting(link)) return;
     this.anomalies.load(
       `${view.win} ${view.th}`,
       (_, asking) => source.anomalies(run, view.win, view.th / 100, asking),
