@@ -1,23 +1,58 @@
 """What is to be found in a run? All rules of analysis/findings on what was recorded, and settings worth looking at.
 
-Layers are taken one after the other, so that memory is bounded. What a run lacks (network, predictions, scalars), the
-rules on it are left out for.
+1. Layers are read in groups of at most 64 MiB, or one by one where they are larger; of each a summary stays
+   (summary.py). A log without an index has all filters of a dump in one file, which is read once for each group.
+2. What a run lacks (network, gradients, predictions, scalars), the rules on it are left out for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from deeptracker.analysis.findings import Finding, in_order
-from deeptracker.analysis.findings.layers import LayerRecord, not_finite
+from deeptracker.analysis.findings.filters import over_active_filters
+from deeptracker.analysis.findings.gradients import exploding_gradients, vanishing_gradients
+from deeptracker.analysis.findings.layers import LAYER_MEASURES, MEASURES_AT_BEGINNING, LayerRecord
+from deeptracker.analysis.findings.network import (
+    dead_filters,
+    decaying_filters,
+    frozen_layers,
+    initialisation,
+    not_finite,
+)
+from deeptracker.analysis.findings.steps import update_ratios
+from deeptracker.analysis.findings.summary import LayerSummary, summary_of
+from deeptracker.analysis.findings.too_high import learning_rate_too_high
+from deeptracker.analysis.findings.training import (
+    TrainingRecord,
+    error_steps,
+    loss_spikes,
+    not_learning,
+    overfitting,
+    underfitting,
+    usual_error,
+)
 from deeptracker.analysis.suggestions import Setting, suggest_of_bits
-from deeptracker.errors import UnknownNameError
-from deeptracker.run.correlation import CorrelationAnswers
+from deeptracker.run.class_findings import ClassFindingAnswers
+from deeptracker.schema import Layer
 
-LAYER_MEASURES = ("nonfinite",)
+GROUP_BYTES = 1 << 26
+
+OF_NETWORK = (
+    not_finite,
+    frozen_layers,
+    dead_filters,
+    decaying_filters,
+    vanishing_gradients,
+    exploding_gradients,
+    initialisation,
+)
+OF_TRAINING = (not_learning, overfitting, underfitting, loss_spikes, error_steps)
 
 
-class FindingAnswers(CorrelationAnswers):
+class FindingAnswers(ClassFindingAnswers):
     """Findings and suggestions. Both read much of the run: seconds where it is large."""
 
     def findings(self) -> tuple[Finding, ...]:
@@ -38,14 +73,67 @@ class FindingAnswers(CorrelationAnswers):
         return suggest_of_bits(words, dumps, self._known_samples().class_offsets, settings=settings)
 
     def _find(self) -> Iterator[Finding]:
-        for record in self._layer_records():
-            yield from not_finite(record)
+        yield from self._find_in_weights()
+        yield from self._class_findings()
 
-    def _layer_records(self) -> Iterator[LayerRecord]:
-        try:
-            layers = self.network().layers
-        except UnknownNameError:
+    def _find_in_weights(self) -> Iterator[Finding]:
+        """What layers and the training as a whole have."""
+        summaries: list[LayerSummary] = []
+        for record, is_last in self._layer_records():
+            summaries.append(summary_of(record))
+            if not is_last:
+                yield from over_active_filters(record)
+        training = self._training_record()
+        for of_network in OF_NETWORK:
+            yield from of_network(summaries, self.iterations)
+        yield from update_ratios(summaries, self.iterations, training.learning_rate)
+        for of_training in OF_TRAINING:
+            yield from of_training(training)
+        yield from learning_rate_too_high(training, summaries)
+
+    def _layer_records(self) -> Iterator[tuple[LayerRecord, bool]]:
+        """Layer after layer, and whether it is the last; none where there is no network or no dump yet."""
+        if not self.has_network or not len(self.iterations):
             return
-        for number, layer in enumerate(layers):
-            values = {name: self._layer_rows(number, name).T for name in LAYER_MEASURES}
-            yield LayerRecord(number, layer, self.iterations, values)
+        layers, at_all = self.network().layers, [name for name in LAYER_MEASURES if name not in MEASURES_AT_BEGINNING]
+        begun = {name: self._filters.at(self._log.dumps[0], name)[None] for name in MEASURES_AT_BEGINNING}
+        for group in _groups(layers, GROUP_BYTES // (4 * len(at_all) * len(self.iterations))):
+            first = layers[group[0]].offset
+            read = self._filters.stretch(at_all, slice(first, layers[group[-1]].rows.stop))
+            for number in group:
+                rows = layers[number].rows
+                here = read[:, :, rows.start - first : rows.stop - first]
+                values = {name: here[:, place] for place, name in enumerate(at_all)}
+                values |= {name: row[:, rows] for name, row in begun.items()}
+                yield LayerRecord(number, layers[number], self.iterations, values), number == len(layers) - 1
+
+    def _training_record(self) -> TrainingRecord:
+        rows = self.scalars()
+        sizes = np.diff(self._known_samples().class_offsets) if self.samples is not None else np.zeros(0, np.int64)
+        samples = int(sizes.sum())
+        return TrainingRecord(
+            self.iterations,
+            self.training_error().astype(np.float64),
+            self.validation_error().astype(np.float64),
+            usual_error(self.error_rates()) if self.samples is not None else np.full(len(self.iterations), np.nan),
+            self.learning_rate().astype(np.float64),
+            rows["iteration"],
+            rows.get("loss", np.full(len(rows["iteration"]), np.nan)),
+            self.learning_rate_stages(),
+            samples,
+            float(sizes.max() / samples) if samples else 0.0,
+        )
+
+
+def _groups(layers: Sequence[Layer], most: int) -> Iterator[list[int]]:
+    """Indexes of neighbouring layers that together have at most so many filters, or of one that has more."""
+    group: list[int] = []
+    filters = 0
+    for number, layer in enumerate(layers):
+        if group and filters + layer.filters > most:
+            yield group
+            group, filters = [], 0
+        group.append(number)
+        filters += layer.filters
+    if group:
+        yield group

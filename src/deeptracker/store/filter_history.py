@@ -110,6 +110,10 @@ class FilterHistory:
         places = {name: place for place, name in enumerate(lacking)}
         return [read[:, places[name]] if name in places else self.measure(name)[first:end] for name in names]
 
+    def stretch(self, names: Sequence[str], filters: slice) -> Floats:
+        """float32 (dumps, names, filters): some MEASURES of neighbouring filters at all dumps; not kept."""
+        return self._read(0, None, names, filters)
+
     def at(self, dump: DumpFiles, name: str) -> Floats:
         """float32 (filters,): one of MEASURES at one dump, read from its file alone."""
         found = next(self._each([dump], lambda dump: self._log.filters(dump, [name])))

@@ -3,7 +3,7 @@
 1. Each has a kind (kinds.py), which says what such a finding usually means and what to try; a sentence that says what
    was seen where; the numbers that led there; and its place, so that a view can be opened that shows it.
 2. Its key names kind, layer and classes, not how many filters or until when: a finding that grows with a live run stays
-   the same one, and is told once.
+   the same one, and is told once. Of some kinds there is one in a run, and of many classes only that they are many.
 3. Precision matters more than number: a rule that is not sure says nothing. `high` is for what spoils a training or
    its judgement now, `medium` for what costs something, `low` for what is worth knowing.
 """
@@ -17,6 +17,9 @@ from typing import Literal, get_args
 from deeptracker.analysis.findings.kinds import KINDS, Kind
 
 Severity = Literal["high", "medium", "low"]
+MOST_IN_KEY = 3
+"""Of more classes than this a key says only that they are many."""
+
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
@@ -69,10 +72,13 @@ class Finding:
         >>> Finding("dead-filters", "high", "2 filters are dead.", "...", Place(layer=3, filters=(1, 2))).key
         'dead-filters.l3'
         """
+        if self.about.once:
+            return self.kind
         parts = [self.kind]
         if self.place.layer is not None:
             parts.append(f"l{self.place.layer}")
-        parts += [f"c{cls}" for cls in self.place.classes]
+        classes = self.place.classes
+        parts += [f"c{cls}" for cls in classes] if len(classes) <= MOST_IN_KEY else ["many"]
         return ".".join(parts)
 
 

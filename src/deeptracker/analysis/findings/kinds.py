@@ -11,13 +11,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`title` is a few words; `meaning` and `remedy` are sentences for people."""
+    """`title` is a few words; `meaning` and `remedy` are sentences for people. `once`: there is one in a run at most,
+    whatever classes it names."""
 
     title: str
     meaning: str
     remedy: str
     view: Literal["validation", "layers", "confusion"]
     measure: str | None = None
+    once: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -32,14 +34,14 @@ KINDS: dict[str, Kind] = {
     ),
     "not-learning": Kind(
         "Not learning",
-        "The error stays where guessing would have it.",
+        "The validation error stays where guessing would have it, whatever happens to the training error.",
         "Check that labels belong to their images, that the optimizer has all parameters, and the learning rate.",
         "validation",
     ),
     "learning-rate-too-high": Kind(
         "Learning rate too high",
-        "Dead filters, early anomaly iterations and leaps of the loss come together where the first steps are too "
-        "large (paper, 8.2).",
+        "Dead filters, spikes of the loss and an error that leaps up and down come together where steps are too large, "
+        "at the beginning above all (paper, 8.1 and 8.2).",
         "Warm the learning rate up over the first epochs, or lower it.",
         "layers",
         "update_ratio",
@@ -53,31 +55,32 @@ KINDS: dict[str, Kind] = {
     ),
     "vanishing-gradients": Kind(
         "Vanishing gradients",
-        "Layers far from the loss get gradients that are orders of magnitude smaller than those near it: they hardly "
-        "learn.",
+        "Layers far from the loss get gradients that are orders of magnitude smaller than those near it, beyond what "
+        "the size of their weights explains: they hardly learn.",
         "Add normalisation or skip connections, use ReLU in place of saturating activations.",
         "layers",
         "grad_l2",
     ),
     "initialisation": Kind(
         "Initialisation out of scale",
-        "The weights began with a standard deviation that is far from what keeps signals in scale (He et al., Glorot "
-        "and Bengio: between 1 / fan-in and 2 / fan-in variance).",
+        "The weights began with a standard deviation that is far from what keeps signals in scale (Glorot and Bengio, "
+        "2010; He et al., 2015). Behind a normalisation such a layer still works, but learns too slowly or too fast.",
         "Initialise this layer by torch.nn.init.kaiming_normal_ or xavier_uniform_.",
         "layers",
         "sd",
     ),
     "frozen-layer": Kind(
         "Frozen layer",
-        "Its weights never change, and it gets no gradients: it does not require them, or it is not in the optimizer.",
-        "If that was not on purpose, set requires_grad and hand its parameters to the optimizer.",
+        "Its weights never change: it does not require gradients, or it was not handed to the optimizer. In "
+        "fine-tuning that is done on purpose.",
+        "If it was a mistake, set requires_grad and hand its parameters to the optimizer.",
         "layers",
         "change",
     ),
     "dead-filters": Kind(
         "Dead filters",
-        "Filters that do not change and get no gradient while their layer learns: no input activates them (dying "
-        "ReLU). A learning rate that was too high at the beginning is the usual cause.",
+        "Filters that get no gradient and do not change direction while others learn: hardly any input activates them "
+        "(dying ReLU). A learning rate that was too high at the beginning is the usual cause (paper, 8.2).",
         "Warm the learning rate up. They can be removed without loss: deeptracker ablate RUN --dead shows it, "
         "deeptracker prune RUN --dead does it.",
         "layers",
@@ -126,44 +129,52 @@ KINDS: dict[str, Kind] = {
         "validation",
     ),
     "loss-spike": Kind(
-        "Leap of the loss",
-        "The loss leaps far above what it was just before: a bad batch, or steps too large.",
+        "Loss spike",
+        "The loss shoots up far above what it was just before: a bad batch, or steps too large.",
         "Clip gradients, look at the batch: the flight recorder keeps it (Recorder(..., flight=200)).",
         "validation",
     ),
     "error-step": Kind(
         "Error falls with the learning rate",
         "The error falls at once where the learning rate does: steps were too large to come further.",
-        "Expected in training by stages; where it comes late, lower the rate sooner.",
+        "Expected in training by stages. Where the error had stood still for long before, lower the rate sooner.",
         "validation",
     ),
     "many-classes-jump": Kind(
         "Many classes jump together",
-        "Samples of many classes change at one iteration: the whole network has moved, not what it knows of a class.",
-        "Look at learning rate, loss and batch there, and at the filters that moved the most (Correlation view).",
+        "Most classes become much worse from one dump to the next: the whole network has moved, not what it knows of "
+        "a class. A bad batch, or a step that was too large.",
+        "Look at loss and learning rate there, and at the filters that moved the most (Correlation view). Clip "
+        "gradients; the flight recorder keeps the batch: Recorder(..., flight=200).",
         "validation",
+        once=True,
     ),
     "classes-take-turns": Kind(
         "Classes take turns",
-        "Classes are learned and forgotten in turns: batches hold few classes at a time.",
-        "Shuffle the training data.",
+        "Classes are learned and forgotten in turns, at the rhythm of the epochs: batches hold few classes at a time, "
+        "in the same order each epoch.",
+        "Shuffle the training data: DataLoader(..., shuffle=True).",
         "validation",
+        once=True,
     ),
     "class-collapse": Kind(
         "Class collapses",
-        "Nearly all samples of a class that were right become wrong at once.",
-        "See what they are taken for then, and which filters moved (Correlation view).",
+        "Nearly all samples of a class that were right become wrong at once, while other classes stay as they are.",
+        "See what they are taken for then, and which filters moved (Correlation view). If it happens early to many "
+        "classes, the learning rate is too high.",
         "validation",
     ),
     "class-forgotten": Kind(
         "Class forgotten",
-        "A class that was learned is lost, and has stayed so.",
-        "Is it still among the training data? Has another class taken over its images?",
+        "A class that was learned is lost, and has stayed so, while the others have not.",
+        "Is it still among the training data? Has its weight in the loss changed, or another class taken over its "
+        "images?",
         "validation",
     ),
     "class-never-learned": Kind(
         "Class never learned",
-        "The samples of this class are wrong during the whole training.",
+        "The samples of this class are wrong during the whole training, while others are learned. If nothing is taken "
+        "for it either, it is missing from the training data.",
         "Check that it is among the training data, its labels, and whether it is covered by another class.",
         "validation",
     ),
@@ -172,10 +183,12 @@ KINDS: dict[str, Kind] = {
         "These classes were right after a few iterations and stayed so (paper, 8.1).",
         "Candidates to feed less: training on them changes little.",
         "validation",
+        once=True,
     ),
     "swapped-classes": Kind(
-        "Two classes swapped",
-        "Nearly all samples of each are taken for the other: their names or labels are exchanged.",
+        "Classes swapped",
+        "Nearly all samples of one class are taken for another, and those of the other for it: training and validation "
+        "data have their names or labels exchanged.",
         "Compare the class lists of training and validation data.",
         "confusion",
     ),
@@ -187,20 +200,25 @@ KINDS: dict[str, Kind] = {
     ),
     "mislabelled-samples": Kind(
         "Likely mislabelled",
-        "Samples that are taken for one other class during most of the training while their own class is learned.",
-        "Look at the pictures, the most suspicious first, and correct or drop them.",
+        "Samples that were never right and always taken for one other class, while most others of their own class are "
+        "right.",
+        "Look at the pictures, the most suspicious first, and correct or drop them; Run.suspects() ranks all samples. "
+        "Where validation data are mislabelled, training data probably are too.",
         "validation",
+        once=True,
     ),
     "samples-always-wrong": Kind(
         "Samples always wrong",
-        "Samples that are never right although their class is learned, and not taken for any one class.",
+        "Samples that are never right although their class is learned, and are not all taken for one class.",
         "Look at them: damaged, atypical (the paper's white mushrooms), or several things in one picture.",
         "validation",
+        once=True,
     ),
     "samples-often-forgotten": Kind(
         "Samples often forgotten",
         "Samples that were learned and lost again and again (Toneva et al., 2019): they lie between classes.",
         "They carry the most information: good candidates for more weight or augmentation.",
         "validation",
+        once=True,
     ),
 }
