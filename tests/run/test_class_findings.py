@@ -31,14 +31,23 @@ def planted() -> npt.NDArray[np.int16]:
     return predicted
 
 
-def write(place: Path, predicted: npt.NDArray[np.int16], probability: npt.NDArray[np.float16]) -> None:
-    """A run of predictions and nothing else."""
+def write(
+    place: Path,
+    predicted: npt.NDArray[np.int16],
+    probability: npt.NDArray[np.float16],
+    share: float = 1.0,
+) -> None:
+    """A run of predictions and nothing else; a dump has a share of the samples, drawn at random."""
+    rng = np.random.default_rng(0)
     blobs = Blobs(place)
     log = LogWriter(blobs)
     log.write_info(RunInfo("planted", CREATED, (Branch(0, CREATED),), class_names=NAMES))
     write_samples(blobs, [f"s{i}" for i in range(len(LABELS))], LABELS, classes=10)
     for dump, iteration in enumerate(range(0, predicted.shape[1] * EVERY, EVERY)):
-        log.write_predictions(iteration, Predictions(predicted[:, dump], probability[:, dump]))
+        has = np.flatnonzero(rng.random(len(LABELS)) < share).astype(np.int32)
+        log.write_predictions(
+            iteration, Predictions(predicted[has, dump], probability[has, dump], samples=None if share == 1 else has)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +137,13 @@ def test_weights_are_found_from_samples_of_every_class(run: Run, monkeypatch: py
     monkeypatch.setattr(suspects, "dump_weights", lambda known: seen.append(len(known)) or dump_weights(known))
     run._dump_weights()
     assert seen == [30]
+
+
+@pytest.mark.parametrize("dumps", [8, 40])
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_dumps_that_have_some_samples_only_raise_nothing(tmp_path: Path, share: float, dumps: int) -> None:
+    predicted = healthy(dumps=dumps, wrong=0.2)
+    write(tmp_path / "run", predicted, np.full(predicted.shape, np.nan, np.float16), share)
+    run = Run(tmp_path / "run")
+    assert run.findings() == ()
+    assert len(run.suspects().samples) == len(LABELS)

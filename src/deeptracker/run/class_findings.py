@@ -8,16 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deeptracker.analysis.findings import Finding
-from deeptracker.analysis.findings.classes import (
-    ClassRecord,
-    class_collapse,
-    class_forgotten,
-    class_never_learned,
-    classes_easy_early,
-    forgotten,
-    many_classes_jump,
-    never_learned,
-)
+from deeptracker.analysis.findings.classes import ClassRecord
 from deeptracker.analysis.findings.confusion import (
     RIVALS,
     ConfusionRecord,
@@ -27,9 +18,18 @@ from deeptracker.analysis.findings.confusion import (
     taken_over,
 )
 from deeptracker.analysis.findings.course import Course
+from deeptracker.analysis.findings.jumps import class_collapse, many_classes_jump
+from deeptracker.analysis.findings.learned_classes import (
+    class_forgotten,
+    class_never_learned,
+    classes_easy_early,
+    forgotten,
+    never_learned,
+)
 from deeptracker.analysis.findings.samples import Facts, facts_of_class, findings_on_samples, joined
 from deeptracker.analysis.findings.turns import classes_take_turns
 from deeptracker.run.suspects import SuspectAnswers
+from deeptracker.schema import MISSING
 
 
 class ClassFindingAnswers(SuspectAnswers):
@@ -67,20 +67,21 @@ class ClassFindingAnswers(SuspectAnswers):
     def _gathered(self, course: Course) -> tuple[ClassRecord, ConfusionRecord, Facts]:
         count = course.classes
         taken = np.zeros((count, course.dumps), np.int64)
+        sizes = np.zeros(count, np.int64)
         rivals = np.full((count, RIVALS), -1, np.int32)
         shares = np.zeros((count, RIVALS, course.dumps), np.float32)
         error = self._predictions().recorded_error_rates
         facts = []
         for rows in self._class_rows():
-            known = np.maximum((rows.predicted != -1).sum(axis=0), 1)
+            known = (rows.predicted != MISSING).sum(axis=0)
+            sizes[rows.cls] = np.median(known)
             _count(taken, rows.predicted)
             rivals[rows.cls] = _rivals(rows.predicted[:, course.late], rows.cls)
             for place, rival in enumerate(rivals[rows.cls]):
                 if rival >= 0:
-                    shares[rows.cls, place] = (rows.predicted == rival).sum(axis=0) / known
+                    shares[rows.cls, place] = (rows.predicted == rival).sum(axis=0) / np.maximum(known, 1)
             facts.append(facts_of_class(course, rows.cls, rows.predicted, rows.probability, rows.first))
         names = [f"class {name}" if name.isdigit() else name for name in self.class_names]
-        sizes = np.diff(self._known_samples().class_offsets)
         of_all = (taken / np.maximum(taken.sum(axis=0), 1)).astype(np.float32)
         right = 1 - np.nan_to_num(error, nan=1.0)
         return (

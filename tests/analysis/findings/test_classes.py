@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 
 from deeptracker.analysis.findings import Finding
-from deeptracker.analysis.findings.classes import (
-    ClassRecord,
-    class_collapse,
-    class_forgotten,
-    class_never_learned,
-    classes_easy_early,
-    many_classes_jump,
-)
+from deeptracker.analysis.findings.classes import ClassRecord
+from deeptracker.analysis.findings.jumps import class_collapse, many_classes_jump
+from deeptracker.analysis.findings.learned_classes import class_forgotten, class_never_learned, classes_easy_early
 from tests.analysis.findings.predicted import DUMPS, EVERY, gathered, healthy, labels_of, rows_of
 
 LABELS = labels_of()

@@ -13,6 +13,17 @@ def test_a_finding_keeps_its_key_while_it_grows() -> None:
     assert early.key == late.key != finding(place=Place(layer=3)).key
 
 
+def test_of_some_kinds_there_is_one_in_a_run_whatever_it_names() -> None:
+    assert finding("class-easy-early", place=Place(classes=(1,))).key == "class-easy-early"
+    assert finding("class-easy-early", place=Place(classes=(1, 2))).key == "class-easy-early"
+
+
+def test_of_many_classes_the_key_says_only_that_they_are_many() -> None:
+    assert finding("class-collapse", place=Place(classes=(1, 2))).key == "class-collapse.c1.c2"
+    many = [finding("class-collapse", place=Place(classes=tuple(range(n)))).key for n in (4, 9)]
+    assert many == ["class-collapse.many"] * 2
+
+
 def test_the_severest_come_first_and_each_key_once() -> None:
     low, high = finding("error-step", "low"), finding("not-finite", "high", Place(layer=4))
     found = in_order([low, finding("not-finite", "medium", Place(layer=4)), high, finding()])

@@ -116,3 +116,9 @@ def test_missing_predictions_are_nobodys_fault() -> None:
     probability = probable(predicted)
     probability[predicted == -1] = np.nan
     assert found(predicted, probability) == []
+
+
+def test_a_sample_that_was_seen_once_and_wrong_says_nothing() -> None:
+    predicted, chosen = with_labels_of_others(15)
+    predicted[chosen, :-1] = -1
+    assert found(predicted) == []

@@ -40,10 +40,10 @@ ALIKE = 0.75
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConfusionRecord:
-    """All classes: `names` and `sizes` int (classes,); `right` float32 (classes, dumps), the share of each that is
-    right; `rivals` int32 (classes, rivals), those it is taken for the most late, -1 for none, and `shares` float32
-    (classes, rivals, dumps), how much of it; `taken` float32 (classes,), the share of all samples taken for each class
-    late."""
+    """All classes: `names` and `sizes` int (classes,), how many samples of each a dump has; `right` float32 (classes,
+    dumps), the share of each that is right; `rivals` int32 (classes, rivals), those it is taken for the most late, -1
+    for none, and `shares` float32 (classes, rivals, dumps), how much of it; `taken` float32 (classes,), the share of
+    all samples taken for each class late."""
 
     course: Course
     names: Sequence[str]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from deeptracker.analysis.findings.course import Course, listed, percent
 from deeptracker.analysis.findings.finding import Finding, Place
 from deeptracker.analysis.suspicion import Suspects, suspects_of_class
+from deeptracker.schema import MISSING
 
 LEAST_GOOD_DUMPS = 5
 
@@ -44,12 +45,14 @@ class Facts:
     """Samples and what is known of each at good dumps; arrays are (n,).
 
     `cls` int32 their class; `found` what they are taken for and how probable their own is, all good dumps alike, and in
-    class order; `right` float32 how often they are right; `forgotten` int32 how often they were lost; `wrong` float32
-    how often wrong late, and `late_rival` float32 how often taken late for what they are taken for the most.
+    class order; `seen` int32 how many good dumps have them; `right` float32 at which share of these they are right;
+    `forgotten` int32 how often they were lost; `wrong` float32 at which share of the late dumps they are wrong, and
+    `late_rival` float32 taken for what they are taken for the most.
     """
 
     cls: NDArray[np.int32]
     found: Suspects
+    seen: NDArray[np.int32]
     right: NDArray[np.float32]
     forgotten: NDArray[np.int32]
     wrong: NDArray[np.float32]
@@ -60,7 +63,8 @@ class Facts:
         """Never right, at next to no probability, and unlike the others of its class."""
         known = np.bincount(self.cls, weights=self.right) / np.maximum(np.bincount(self.cls), 1)
         return np.asarray(
-            (self.right <= NEVER_RIGHT)
+            (self.seen >= LEAST_GOOD_DUMPS)
+            & (self.right <= NEVER_RIGHT)
             & (self.found.probability <= IMPROBABLE)
             & (known[self.cls] >= KNOWN_CLASS)
             & (self.found.commonness <= USUAL)
@@ -74,13 +78,15 @@ def facts_of_class(
     good = course.good
     weights = (good / max(int(good.sum()), 1)).astype(np.float32)
     found = suspects_of_class(predicted, cls, probability, weights, first)
-    right = predicted == cls
+    right, has = predicted == cls, predicted != MISSING
+    seen = has[:, good].sum(axis=1)
     lost = right[:, :-1] & ~right[:, 1:] & (predicted[:, 1:] >= 0) & (good[:-1] & good[1:])
     late = predicted[:, course.late]
     return Facts(
         np.full(len(predicted), cls, np.int32),
         found,
-        (right @ weights).astype(np.float32),
+        seen.astype(np.int32),
+        (right[:, good].sum(axis=1) / np.maximum(seen, 1)).astype(np.float32),
         lost.sum(axis=1).astype(np.int32),
         ((late != cls) & (late >= 0)).mean(axis=1).astype(np.float32),
         (late == found.taken_for[:, None]).mean(axis=1).astype(np.float32),
@@ -91,7 +97,7 @@ def joined(parts: Sequence[Facts]) -> Facts:
     """The samples of several classes, given in order."""
     columns = {
         name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("cls", "right", "forgotten", "wrong", "late_rival")
+        for name in ("cls", "seen", "right", "forgotten", "wrong", "late_rival")
     }
     found = {
         name: np.concatenate([getattr(part.found, name) for part in parts]) for name in Suspects.__dataclass_fields__
