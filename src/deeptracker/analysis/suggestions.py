@@ -131,7 +131,7 @@ def suggest_of_bits(
         by_chance = np.maximum(by_chance, mixed)
     expected = (by_chance + 1) / (rounds + 1)
     most = max(int(RARE * cells), len(sizes))
-    found = [_of(window, *counts, most) for window, *counts in zip(windows, observed, expected, strict=True)]
+    found = [_of(window, observed[at], expected[at], most) for at, window in enumerate(windows)]
     return _apart(_best_first([setting for setting in found if setting]))[:settings]
 
 
