@@ -10,7 +10,7 @@ DEMO ?=
 ROOM := $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 8000000 2>/dev/null && echo /dev/shm)
 PYTEST := OMP_NUM_THREADS=1 $(if $(ROOM),PYTEST_DEBUG_TEMPROOT=$(ROOM)) $(BIN)/pytest -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
-.PHONY: help demo test frameworks check style style-python style-page format unit browser bench bench-growth bench-live bench-rivals web clean chromium
+.PHONY: help demo test frameworks check style style-python style-page format unit browser bench bench-findings bench-growth bench-live bench-rivals web clean chromium
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ bench-growth: .venv/bench  ## Measure answers beside other tools, the index, and
 	$(BIN)/python benchmarks/questions.py
 	$(BIN)/python benchmarks/index.py
 	$(BIN)/python benchmarks/growth.py
+
+bench-findings: .venv/bench  ## Count which faults are found, of those planted in small trainings (about 15 minutes, once)
+	$(BIN)/python benchmarks/findings.py --runs "$${TMPDIR:-/tmp}/deeptracker-planted"
 
 bench-live: .venv/bench  ## Measure a live run with 20 readers for 10 minutes
 	$(BIN)/python benchmarks/live.py

@@ -14,7 +14,7 @@ import numpy as np
 from deeptracker.analysis.findings import Finding, in_order
 from deeptracker.analysis.findings.filters import over_active_filters
 from deeptracker.analysis.findings.gradients import exploding_gradients, vanishing_gradients
-from deeptracker.analysis.findings.layers import LAYER_MEASURES, MEASURES_AT_BEGINNING, LayerRecord
+from deeptracker.analysis.findings.layers import LAYER_MEASURES, MEASURES_AT_BEGINNING, LayerRecord, known_rows
 from deeptracker.analysis.findings.network import (
     dead_filters,
     decaying_filters,
@@ -36,6 +36,7 @@ from deeptracker.analysis.findings.training import (
 )
 from deeptracker.analysis.suggestions import Setting, suggest_of_bits
 from deeptracker.run.class_findings import ClassFindingAnswers
+from deeptracker.run.opened import Floats
 from deeptracker.schema import Layer
 
 GROUP_BYTES = 1 << 26
@@ -78,34 +79,45 @@ class FindingAnswers(ClassFindingAnswers):
 
     def _find_in_weights(self) -> Iterator[Finding]:
         """What layers and the training as a whole have."""
+        training = self._training_record()
         summaries: list[LayerSummary] = []
+        measured = training
         for record, is_last in self._layer_records():
             summaries.append(summary_of(record))
             if not is_last:
                 yield from over_active_filters(record)
-        training = self._training_record()
+            measured = training.at(np.searchsorted(self.iterations, record.iterations))
         for of_network in OF_NETWORK:
-            yield from of_network(summaries, self.iterations)
-        yield from update_ratios(summaries, self.iterations, training.learning_rate)
+            yield from of_network(summaries, measured.iterations)
+        yield from update_ratios(summaries, measured.iterations, measured.learning_rate)
         for of_training in OF_TRAINING:
             yield from of_training(training)
-        yield from learning_rate_too_high(training, summaries)
+        yield from learning_rate_too_high(measured, summaries)
 
     def _layer_records(self) -> Iterator[tuple[LayerRecord, bool]]:
-        """Layer after layer, and whether it is the last; none where there is no network or no dump yet."""
+        """Layer after layer, and whether it is the last; none where there is no network or no dump of filters yet.
+
+        Dumps of predictions alone, between those, are left out: what comes before a dump is what it is compared with.
+        """
         if not self.has_network or not len(self.iterations):
             return
         layers, at_all = self.network().layers, [name for name in LAYER_MEASURES if name not in MEASURES_AT_BEGINNING]
-        begun = {name: self._filters.at(self._log.dumps[0], name)[None] for name in MEASURES_AT_BEGINNING}
+        begun: dict[str, Floats] = {}
         for group in _groups(layers, GROUP_BYTES // (4 * len(at_all) * len(self.iterations))):
             first = layers[group[0]].offset
             read = self._filters.stretch(at_all, slice(first, layers[group[-1]].rows.stop))
+            dumps = np.flatnonzero(known_rows(read[:, at_all.index("nonfinite")]))  # it is a number in every such dump
+            if not len(dumps):
+                return
+            begun = begun or {
+                name: self._filters.at(self._log.dumps[dumps[0]], name)[None] for name in MEASURES_AT_BEGINNING
+            }
             for number in group:
                 rows = layers[number].rows
-                here = read[:, :, rows.start - first : rows.stop - first]
+                here = read[dumps, :, rows.start - first : rows.stop - first]
                 values = {name: here[:, place] for place, name in enumerate(at_all)}
                 values |= {name: row[:, rows] for name, row in begun.items()}
-                yield LayerRecord(number, layers[number], self.iterations, values), number == len(layers) - 1
+                yield LayerRecord(number, layers[number], self.iterations[dumps], values), number == len(layers) - 1
 
     def _training_record(self) -> TrainingRecord:
         rows = self.scalars()

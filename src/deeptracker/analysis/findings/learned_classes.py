@@ -124,19 +124,19 @@ def classes_easy_early(record: ClassRecord) -> Iterator[Finding]:
     effort = np.nansum(record.error[:, 1 : 1 + course.dumps // 2], axis=1)
     bound = EASIER * float(np.median(effort[record.large]))
     early = max(1, course.dumps // 10)
-    easy = [c for c, t in settled.items() if t <= early and t < usual and effort[c] <= min(bound, 1.0)]
+    easy = [c for c, t in settled.items() if t <= early and t + 1 <= usual and effort[c] <= min(bound, 1.0)]
     if not easy:
         return
     easy.sort(key=lambda c: settled[c])
     until = max(settled[c] for c in easy)
-    half = "never" if usual >= course.dumps else f"from iteration {course.iterations[int(usual)]:,} on"
+    then = int(np.ceil(usual))
+    others = "never come to that" if then >= course.dumps else f"come to that at iteration {course.iterations[then]:,}"
     yield Finding(
         "class-easy-early",
         "low",
         f"{listed([record.names[c] for c in easy])} {'is' if len(easy) == 1 else 'are'} easy: right from iteration "
         f"{course.iterations[until]:,} on.",
-        f"From there the error is {percent(EASY)} or less at nine of ten dumps. Half of the classes come to that "
-        f"{half}.",
+        f"From there the error is {percent(EASY)} or less at nine of ten dumps. Half of the classes {others}.",
         Place(classes=tuple(easy), first=int(course.iterations[until]), last=int(course.iterations[-1])),
     )
 

@@ -23,7 +23,7 @@ errors need at least 8 dumps with both.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,11 @@ class TrainingRecord:
                 raise ValueError(f"{name} must have one value a dump. Got {getattr(self, name).shape}.")
         if self.loss.shape != self.loss_iterations.shape:
             raise ValueError(f"loss must go with loss_iterations. Got {self.loss.shape}.")
+
+    def at(self, dumps: NDArray[np.intp]) -> TrainingRecord:
+        """The same training with these of its dumps only."""
+        names = ("iterations", "train_error", "validation_error", "usual_error", "learning_rate")
+        return replace(self, **{name: getattr(self, name)[dumps] for name in names})
 
     @property
     def guessing(self) -> float:
