@@ -6,10 +6,8 @@ A small network without normalisation is trained at a rate that is too high at f
 filters do, what as many living ones of the first layer do, and a smaller model without the dead ones.
 """
 
-import subprocess
 import sys
 from collections import OrderedDict
-from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
@@ -17,6 +15,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import deeptracker
+from deeptracker.cli import app
 from deeptracker.experiments.choice import dead_filters
 from deeptracker.store.experiments import FilterGroup, in_words
 
@@ -65,13 +64,14 @@ def train(run: str, weights: str) -> None:
 
 
 def ask(*command: str) -> None:
-    """Run a command of DeepTracker in the folder of this file, where it finds `inactivate_filters`."""
+    """Give a command of DeepTracker, in this process: it need not import everything again."""
     print("\n$ deeptracker", *command, flush=True)
-    subprocess.run([sys.executable, "-m", "deeptracker", *command], check=True, cwd=Path(__file__).parent)
+    sys.argv = ["deeptracker", *command]
+    app(standalone_mode=False)
 
 
 if __name__ == "__main__":
-    run, weights = (str(Path(name).absolute()) for name in ("runs/inactivated", "runs/inactivated.safetensors"))
+    run, weights = "runs/inactivated", "runs/inactivated.safetensors"
     train(run, weights)
     model = ["--model", "inactivate_filters:make_model", "--validation", "inactivate_filters:validation"]
     (first,) = (group for group in dead_filters(deeptracker.open_run(run)) if group.layer == "conv1")

@@ -13,10 +13,13 @@ from deeptracker.analysis.paired import change_of
 from deeptracker.experiments import ablate as module
 from deeptracker.experiments import choice
 from deeptracker.experiments.weights_of_run import chosen_weights
+from deeptracker.run.correlation import Movers
 from deeptracker.schema import Branch
 from deeptracker.store.blobs import Blobs
+from deeptracker.store.experiments import Setting
 from tests.experiments import killed as recipe
 from tests.experiments.said import MODEL, Said, trained
+from tests.s3 import Bucket
 
 HERE = "tests.experiments.killed"
 
@@ -125,6 +128,21 @@ def test_a_run_without_dead_filters_or_without_weights_says_so(
     assert "This run has none. Give --filters." in text
 
 
+def test_a_mini_set_is_inactivated_and_the_setting_is_kept(said: Said, killed: Path, run: Path) -> None:
+    found = open_run(run).correlation(2, 0.05, rule="left", movers=Movers(3))
+    mini_set, place = f"{int(found.sets.id[0]):012x}", int(found.sets.layer[0])
+    setting = ["--window", 2, "--threshold", 0.05, "--rule", "left", "--top", 3]
+    asked = ["ablate", run, "--mini-set", mini_set, *setting, *MODEL, "--weights", killed / "last.safetensors"]
+    status, text = said(*asked, "--groups", 2)
+    assert status == 0, text
+    (kept,) = open_run(run).experiments()
+    assert (kept.origin, kept.mini_set, kept.expected) == ("mini-set", mini_set, "more")
+    assert kept.setting == Setting(2, 0.05, "left", 3, "change", None)
+    (group,) = kept.filters
+    assert group.layer == open_run(run).network().layers[int(found.filters.layers[place])].name
+    assert group.filters == tuple(found.filters.filters[found.filters.sets == 0].tolist())
+
+
 def test_a_stop_stores_nothing(said: Said, killed: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -162,3 +180,16 @@ def test_the_document_on_disk_has_numbers_as_numbers(said: Said, killed: Path, r
     document = json.loads(path.read_bytes())
     assert np.isfinite([document[name] for name in ("change", "low", "high", "p", "p_change")]).all()
     assert document["filters"] == [{"layer": "fc1", "filters": [0]}]
+
+
+def test_a_run_in_a_bucket_gives_its_weights_and_takes_the_result(said: Said, killed: Path, s3: Bucket) -> None:
+    place = s3.url("killed")
+    blobs = Blobs(place)
+    for path in (killed / "run").rglob("*"):
+        if path.is_file():
+            blobs.put(path.relative_to(killed / "run").as_posix(), path.read_bytes())
+    blobs.put("weights/000000000040.safetensors", (killed / "last.safetensors").read_bytes())
+    status, text = said("ablate", place, "--dead", *MODEL, "--groups", 1)
+    assert status == 0, text
+    (found,) = open_run(place).experiments()
+    assert (found.weights, found.iteration, found.change) == ("weights/000000000040.safetensors", 40, 0)

@@ -61,6 +61,15 @@ def test_filters_go_where_their_way_is_their_own(name: str) -> None:
     assert found.parameters[1] < found.parameters[0]
 
 
+def test_attention_mixes_filters_and_keeps_them() -> None:
+    torch.manual_seed(0)
+    model = ARCHITECTURES["vision transformer"].make().eval()
+    kept = pruned(model, zeroed(model), ARCHITECTURES["vision transformer"].input()).kept
+    assert {one.filters.layer: one.why for one in kept}["blocks.0.attn.qkv"] == (
+        "blocks.0.attn.proj takes it mixed with other filters"
+    )
+
+
 STAYING = {
     "perceptron, many linear layers": "a layer normalisation takes its values together with those of other channels",
     "padded shortcut": "its output goes into a sum",

@@ -1,5 +1,5 @@
-"""The command line: `deeptracker demo | serve | ls | info | check | findings | index | thin | import | export`, and on
-filters `ablate | prune`.
+"""The command line: `deeptracker demo | serve | ls | info | check | findings | index | thin | import |
+export`, and on filters `ablate | prune`.
 
 Exit status 0 only where all is well; an error is one message with its remedy, never a traceback. `--json` prints
 numbers as numbers, for scripts.

@@ -80,20 +80,7 @@ def dead_filters(run: Run) -> Groups:
     """Dead filters by layer, from what is found in the run; none where there are none."""
     layers, found = run.network().layers, run.findings()
     dead = [one.place for one in found if one.kind == DEAD and one.place.layer is not None]
-    return _groups(
-        {layers[place.layer].name: place.filters for place in dead if place.layer is not None} or _still(run)
-    )
-
-
-def _still(run: Run) -> dict[str, list[int]]:
-    found = {}
-    for layer in run.network().layers:
-        gradient, change = (run.filter_stats(layer.name, name) for name in ("grad_l2", "change"))
-        since = 3 * gradient.shape[1] // 4
-        dead = ((gradient[:, since:] == 0) & (change[:, since:] == 0)).all(1)
-        if dead.any() and not dead.all():
-            found[layer.name] = np.flatnonzero(dead).tolist()
-    return found
+    return _groups({layers[place.layer].name: place.filters for place in dead if place.layer is not None})
 
 
 def random_groups(chosen: Groups, sizes: Mapping[str, int], count: int, seed: int) -> tuple[Groups, ...]:

@@ -126,4 +126,4 @@ def _last(tensor: Tensor, width: int) -> Tensor:
 def _zero_channels(tensor: Tensor, count: int) -> Tensor:
     """bool (count,): which channels, dimension 1, hold zeros only; images may have been put beside each other."""
     is_zero = (tensor == 0).transpose(0, 1).reshape(tensor.shape[1], -1).all(1)
-    return is_zero.reshape(-1, count).all(0) if len(is_zero) % count == 0 else is_zero[:count]
+    return is_zero.reshape(-1, count).all(0)

@@ -234,7 +234,7 @@ def _compared(model: nn.Module, smaller: nn.Module, batches: Iterable[Any]) -> t
 def _tensors_in(output: Any) -> Iterator[Tensor]:
     """All that a model returns, in double precision."""
     if isinstance(output, Tensor) and output.numel():
-        yield output.detach().double()
+        yield output.detach().cpu().double()
     elif isinstance(output, Mapping):
         for one in output.values():
             yield from _tensors_in(one)

@@ -205,5 +205,5 @@ def _tuple(padding: Any) -> tuple[int, ...]:
 def _shift(layer: WeightedLayer, channels: Tensor, values: Tensor) -> Tensor:
     """(filters,): what constants at some input channels add to a layer's outputs."""
     weight = layer.weight.detach()
-    summed = weight.reshape(*weight.shape[:2], -1).sum(2)
-    return (summed[:, channels].double() @ values.double()).to(weight.dtype)
+    summed = weight.reshape(*weight.shape[:2], -1).sum(2)[:, channels]
+    return (summed.cpu().double() @ values.cpu().double()).to(weight.device, weight.dtype)
