@@ -1,5 +1,5 @@
 import { countText, iterationText } from './format.ts';
-import type { Span, View, ViewName } from './view_state.ts';
+import { VIEWS, type Span, type View } from './view_state.ts';
 
 /**
  * What is to be found in a run, as plain rules tell it (analysis/findings), and which view shows it.
@@ -53,7 +53,7 @@ const NOTHING: Partial<View> = {
 /** The change of the link that shows a finding. `end` is the run's last iteration. */
 export function showing(finding: Finding, end: number): Partial<View> {
   const { key, classes, layer, measure, samples } = finding;
-  const view: ViewName = finding.view === 'layers' ? 'layers' : 'validation';
+  const view = VIEWS.find((one) => one === finding.view) ?? 'validation';
   return {
     ...NOTHING,
     view,
