@@ -77,10 +77,9 @@ def mini_set_filters(run: Run, mini_set: str, setting: Setting) -> Groups:
 
 
 def dead_filters(run: Run) -> Groups:
-    """Dead filters by layer, from what is found in the run; none where there are none."""
-    layers, found = run.network().layers, run.findings()
-    dead = [one.place for one in found if one.kind == DEAD and one.place.layer is not None]
-    return _groups({layers[place.layer].name: place.filters for place in dead if place.layer is not None})
+    """Dead filters by layer, from what is found in the run, in the order of the network; none where there are none."""
+    dead = {one.place.layer: one.place.filters for one in run.findings() if one.kind == DEAD}
+    return _groups({layer.name: dead.get(place, ()) for place, layer in enumerate(run.network().layers)})
 
 
 def random_groups(chosen: Groups, sizes: Mapping[str, int], count: int, seed: int) -> tuple[Groups, ...]:
