@@ -50,6 +50,7 @@ format: .venv/dev  ## Format all code in place
 bench: .venv/bench chromium  ## Measure what the documentation claims; prints ratios
 	$(BIN)/python benchmarks/recorder.py
 	$(BIN)/python benchmarks/flight.py
+	$(BIN)/python benchmarks/alerts.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/checkpoints.py

@@ -1,21 +1,33 @@
 """Small runs in which rules find something: weights of one filter of one layer that become NaN."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deeptracker.analysis.findings import Finding
 from deeptracker.record.array_recorder import ArrayRecorder
 
 LAYERS = ("conv1", "conv2", "fc")
 
 
 def weights(dump: int, bad_from: dict[str, int]) -> dict[str, np.ndarray]:
-    found = {name: np.random.default_rng([dump, i]).normal(size=(4, 3)) for i, name in enumerate(LAYERS)}
+    found = {}
+    for number, name in enumerate(LAYERS):
+        start, step = (
+            np.random.default_rng([number, which]).normal(size=(4, 3)) / np.sqrt(2) for which in (0, dump + 1)
+        )
+        found[name] = start + 0.01 * dump * step
     for name, first in bad_from.items():
         if dump >= first:
             found[name][1, 2] = np.nan
     return found
+
+
+def not_finite(findings: Iterable[Finding]) -> list[Finding]:
+    """What the planted fault gives; other rules may have found more."""
+    return [one for one in findings if one.kind == "not-finite"]
 
 
 class BrokenRun:

@@ -11,6 +11,7 @@ from torch import nn
 
 import deeptracker
 from benchmarks.generate import Scale, write_run
+from deeptracker.analysis.findings import KINDS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "web" / "README.md"])
@@ -76,6 +77,30 @@ def test_the_lines_for_flights_record_one(tmp_path: Path, monkeypatch: pytest.Mo
     assert (flight.first, flight.last) == (1, 3)
     assert run.flight_batch(flight.dump, 3).tolist() == list(range(8))  # the image that is to blame is among them
     assert len(list((tmp_path / "runs" / "resnet50" / "weights").iterdir())) == 1
+
+
+def test_the_lines_for_alerts_tell_of_a_finding_and_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 3))
+    images, labels = torch.rand(24, 1, 8, 8), torch.arange(24) % 3
+    images[10] = torch.nan
+    names = {
+        "deeptracker": deeptracker,
+        "model": model,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "criterion": nn.CrossEntropyLoss(),
+        "val_loader": [(torch.rand(6, 1, 8, 8), torch.arange(6) % 3)],
+        "train_loader": [(images[i : i + 8], labels[i : i + 8]) for i in (0, 8, 16)],
+    }
+    (code,) = blocks(ROOT / "docs" / "alerts.md", "python")
+    exec(code.replace('    webhook="https://hooks.example.org/training",\n', ""), names)
+    told, remedy = "The loss is NaN or infinite at iteration 2.", KINDS["not-finite"].remedy
+    said = capsys.readouterr().out.splitlines()
+    assert f"high {told} It was logged as nan. {remedy}" in said
+    assert said[-1] == f"stopped: {told}"
+    assert deeptracker.open_run("runs/resnet50").info.stopped == f"at iteration 2: {told}"
 
 
 def digits() -> dict[str, Any]:

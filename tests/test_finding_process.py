@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from deeptracker.analysis.findings import Finding, Place
 from deeptracker.analysis.findings.as_json import MOST_SAMPLES, as_json, finding_of, whole
 from deeptracker.errors import FindingsNotMadeError, LogFileError, RunNotFoundError
 from deeptracker.finding_process import FindingProcess, Seen, _Opened
-from tests.broken_runs import BrokenRun, broken
+from deeptracker.index_process import IndexProcess
+from tests.broken_runs import BrokenRun, broken, not_finite
 from tests.test_index_process import is_alive, until
 
 
@@ -29,16 +31,22 @@ def pid_of(process: FindingProcess) -> int:
     return process._process.pid
 
 
+def planted(answer: dict[str, Any]) -> int:
+    return sum(one["kind"] == "not-finite" for one in answer["found"])
+
+
 def keys(found: tuple[list[Finding], Seen] | None) -> list[str]:
     assert found is not None
-    return [one.key for one in found[0]]
+    return [one.key for one in not_finite(found[0])]
 
 
 def test_what_it_finds_in_a_live_run_is_what_the_run_says_now_and_it_gives_way(tmp_path: Path) -> None:
     live = BrokenRun(tmp_path / "live", {"conv2": 3, "fc": 5})
     live.record(2)
     with FindingProcess() as process:
-        assert process.findings(live.place) == ([], Seen(dumps=2, iteration=10, branch=0))
+        first = process.findings(live.place)
+        assert first is not None
+        assert (keys(first), first[1]) == ([], Seen(dumps=2, iteration=10, branch=0))
         assert os.getpriority(os.PRIO_PROCESS, pid_of(process)) == 19
         live.record(4)
         assert keys(process.findings(live.place)) == ["not-finite.l1"]
@@ -47,7 +55,8 @@ def test_what_it_finds_in_a_live_run_is_what_the_run_says_now_and_it_gives_way(t
         pid = pid_of(process)
     assert found is not None
     assert found[0] == list(open_run(live.place).findings())
-    assert (keys(found), found[1]) == (["not-finite.l1", "not-finite.l2"], Seen(dumps=7, iteration=60, branch=0))
+    assert "So have fc." in next(one.text for one in found[0] if one.key == "not-finite.l1")
+    assert (keys(found), found[1]) == (["not-finite.l1"], Seen(dumps=7, iteration=60, branch=0))
     assert not is_alive(pid)
 
 
@@ -65,8 +74,8 @@ def test_an_abandoned_branch_is_looked_at_as_it_was(tmp_path: Path) -> None:
     healthy.record(5)
     opened = _Opened()
     now, before = (opened.answer("findings", place, branch) for branch in (None, 0))
-    assert (now["found"], now["seen"]["dumps"], now["seen"]["branch"]) == ([], 5, 1)
-    assert (len(before["found"]), before["seen"]["dumps"], before["seen"]["branch"]) == (1, 6, 0)
+    assert (planted(now), now["seen"]["dumps"], now["seen"]["branch"]) == (0, 5, 1)
+    assert (planted(before), before["seen"]["dumps"], before["seen"]["branch"]) == (1, 6, 0)
 
 
 def test_what_is_wrong_is_raised_as_the_run_would_raise_it_and_the_next_is_answered(
@@ -129,6 +138,20 @@ def test_stopped_while_it_is_asked_it_says_nothing_and_while_it_is_killed_an_err
     assert process.findings(place) is None
 
 
+def test_whoever_is_told_how_far_it_is_may_fail_and_the_next_question_gets_its_own_answer(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", Scale(64, 3, 4, 10, resnet50=False, pictures=False))
+
+    def fail(blocks: int) -> None:
+        raise KeyboardInterrupt
+
+    with IndexProcess() as process:
+        with pytest.raises(KeyboardInterrupt):
+            process.build(str(tmp_path / "run"), on_begin=fail)
+        built = process.build(str(tmp_path / "run"))
+    assert built is not None
+    assert built.blocks_written + built.blocks_kept == 1
+
+
 def test_a_program_that_is_no_python_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.frozen", True, raising=False)
     with FindingProcess() as process, pytest.raises(FindingsNotMadeError, match="deeptracker findings RUN") as caught:
@@ -142,6 +165,8 @@ def test_few_runs_stay_open_and_keep_little(tmp_path: Path, monkeypatch: pytest.
     for place in [*places, places[2]]:
         opened.answer("findings", place, None)
     assert [place for place, _ in opened._runs] == [places[1], places[3], places[2]]
+    for run in opened._runs.values():
+        run.node_stats("l2")
     held = {place: run.held_bytes for (place, _), run in opened._runs.items()}
     assert min(held.values()) > 0
     monkeypatch.setattr(finding_process, "HELD_BYTES", held[places[2]])
@@ -152,10 +177,11 @@ def test_few_runs_stay_open_and_keep_little(tmp_path: Path, monkeypatch: pytest.
 def test_a_run_that_is_recorded_anew_is_opened_anew(tmp_path: Path) -> None:
     opened = _Opened()
     place = broken(tmp_path / "run", conv1=1)
-    assert len(opened.answer("findings", place, None)["found"]) == 1
+    assert planted(opened.answer("findings", place, None)) == 1
     os.rename(place, tmp_path / "old")
     broken(tmp_path / "run", 3)
-    assert opened.answer("findings", place, None) == {"found": [], "seen": {"dumps": 3, "iteration": 20, "branch": 0}}
+    now = opened.answer("findings", place, None)
+    assert (planted(now), now["seen"]) == (0, {"dumps": 3, "iteration": 20, "branch": 0})
 
 
 def test_what_nobody_asks_for_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +193,7 @@ def test_what_nobody_asks_for_is_closed(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_any_thread_may_ask(tmp_path: Path, shared: FindingProcess) -> None:
-    places = [broken(tmp_path / str(number), conv1=1, **({"fc": 2} if number else {})) for number in range(2)]
+    places = [broken(tmp_path / str(number), **{layer: 1}) for number, layer in enumerate(("conv1", "fc"))]
     answers: dict[int, list[str]] = {}
 
     def ask(number: int) -> None:
@@ -178,7 +204,7 @@ def test_any_thread_may_ask(tmp_path: Path, shared: FindingProcess) -> None:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert [len(answers[n]) for n in range(6)] == [1, 2, 1, 2, 1, 2]
+    assert [answers[n] for n in range(6)] == [["not-finite.l0"], ["not-finite.l2"]] * 3
 
 
 def test_of_very_many_samples_the_first_are_listed_and_all_are_counted() -> None:

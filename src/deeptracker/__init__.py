@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deeptracker.record.keras import KerasCallback as KerasCallback
     from deeptracker.record.lightning import LightningCallback as LightningCallback
     from deeptracker.record.recorder import Recorder as Recorder
+    from deeptracker.record.stop_rules import TrainingStopped as TrainingStopped
     from deeptracker.record.transformers import TransformersCallback as TransformersCallback
     from deeptracker.record.trouble import RecorderWarning as RecorderWarning
     from deeptracker.run import Run as Run
@@ -32,6 +33,7 @@ __all__ = [
     "Recorder",
     "RecorderWarning",
     "Run",
+    "TrainingStopped",
     "TransformersCallback",
     "__version__",
     "open_run",
@@ -44,6 +46,7 @@ _PLACES = {
     "Recorder": "deeptracker.record.recorder",
     "RecorderWarning": "deeptracker.record.trouble",
     "Run": "deeptracker.run",
+    "TrainingStopped": "deeptracker.record.stop_rules",
     "TransformersCallback": "deeptracker.record.transformers",
     "open_run": "deeptracker.run",
 }

@@ -67,10 +67,11 @@ class Companion:
                 return None
             try:
                 answer = _asked(process, question, on_told)
-            except ValueError:  # `stop` has closed what is read here
-                if not self._is_stopped:
+            except BaseException as error:
+                self._end(at_once=True)  # what it still says is no answer to the next question
+                if not (self._is_stopped and isinstance(error, ValueError)):
                     raise
-                answer = None
+                answer = None  # `stop` has closed what was read here
             if answer is None:
                 status = self.rest()
         if answer is None:

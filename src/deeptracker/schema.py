@@ -88,7 +88,10 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """`run.json`. Times are ISO 8601 in UTC; `lost` tells in words what could not be written."""
+    """`run.json`. Times are ISO 8601 in UTC; `lost` tells in words what could not be written.
+
+    `stopped` says which finding a rule has ended training for, `told` are the keys of findings that were told.
+    """
 
     name: str
     created: str
@@ -101,6 +104,8 @@ class RunInfo:
     exception: str | None = None
     lost: tuple[str, ...] = ()
     overhead: dict[str, float] = field(default_factory=dict)
+    stopped: str | None = None
+    told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.state not in RUN_STATES:
@@ -120,12 +125,12 @@ class RunInfo:
         with Naming(place):
             branches = tuple(Branch(**branch) for branch in document.pop("branches"))
             names = document.pop("class_names")
-            lost = tuple(document.pop("lost"))
-            return cls(branches=branches, class_names=None if names is None else tuple(names), lost=lost, **document)
+            document |= {name: tuple(document.get(name, ())) for name in ("lost", "told")}
+            return cls(branches=branches, class_names=None if names is None else tuple(names), **document)
 
     def with_branch(self, branch: Branch) -> RunInfo:
         """The same run, resumed: running again, one branch more."""
-        return replace(self, branches=(*self.branches, branch), state="running", exception=None)
+        return replace(self, branches=(*self.branches, branch), state="running", exception=None, stopped=None)
 
     def at_branch(self, number: int) -> RunInfo:
         """As it was before training was resumed after this branch; `UnknownNameError` where there is no such."""

@@ -107,6 +107,17 @@ def test_training_is_bit_identical_with_and_without_the_callback(tmp_path: Path)
         assert (reader.filters(dump)["update_ratio"] > 0).all()
 
 
+def test_a_rule_that_holds_stops_the_fit(tmp_path: Path) -> None:
+    spoiled = X.copy()
+    spoiled[::2] = np.nan
+    make().fit(
+        spoiled, Y, batch_size=BATCH, epochs=2, verbose=0, callbacks=[recorded(tmp_path / "run", 100, stop_on="nan")]
+    )
+    reader = LogReader(Blobs(tmp_path / "run"))
+    assert reader.info.stopped == "at iteration 1: The loss is NaN or infinite at iteration 1."
+    assert (reader.info.state, reader.scalars()["iteration"].tolist()[-1]) == ("finished", 1)
+
+
 def test_measures_and_predictions_are_those_of_the_model(tmp_path: Path) -> None:
     model = make()
     fit(model, recorded(tmp_path / "run"))

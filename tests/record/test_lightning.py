@@ -98,6 +98,21 @@ def trainer(folder: Path, *callbacks: Any, epochs: int = 2, **options: Any) -> A
     )
 
 
+def test_a_rule_that_holds_stops_the_trainer(tmp_path: Path) -> None:
+    told: list[str] = []
+    callback = deeptracker.LightningCallback(
+        tmp_path / "run", every=100, stop_on="nan", on_finding=lambda finding: told.append(finding.key), strict=True
+    )
+    spoiled = X.clone()
+    spoiled[2 * BATCH] = torch.nan
+    batches = DataLoader(TensorDataset(spoiled, Y), batch_size=BATCH)
+    fit = trainer(tmp_path, callback)
+    fit.fit(Module(), batches, loaders()[1])
+    assert (fit.global_step, told[:1]) == (3, ["not-finite"])
+    info = LogReader(Blobs(tmp_path / "run")).info
+    assert (info.state, info.stopped) == ("finished", "at iteration 3: The loss is NaN or infinite at iteration 3.")
+
+
 @pytest.mark.parametrize(
     ("options", "iterations"),
     [

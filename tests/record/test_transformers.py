@@ -103,6 +103,18 @@ def trainer(folder: Path, *callbacks: Any, dropout: float = 0.3, **options: Any)
     return transformers.Trainer(Model(dropout=dropout), arguments, train_dataset=Items(X, Y), callbacks=list(callbacks))
 
 
+def test_a_rule_that_holds_stops_the_trainer(tmp_path: Path) -> None:
+    callback = deeptracker.TransformersCallback(tmp_path / "run", every=100, stop_on=["high"], strict=True)
+    training = trainer(tmp_path, callback, logging_nan_inf_filter=False)
+    spoiled = X.clone()
+    spoiled[::2] = torch.nan
+    training.train_dataset = Items(spoiled, Y)
+    training.train()
+    assert training.state.global_step == 1
+    info = LogReader(Blobs(tmp_path / "run")).info
+    assert (info.state, info.stopped) == ("finished", "at iteration 1: The loss is NaN or infinite at iteration 1.")
+
+
 @pytest.mark.parametrize(
     ("options", "iterations"),
     [

@@ -64,6 +64,8 @@ export interface RunInfo extends RunSummary {
   readonly has_pictures: boolean;
   readonly has_predictions: boolean;
   readonly exception: string | null;
+  /** Which finding a rule of `stop_on` has ended training for. */
+  readonly stopped: string | null;
 }
 
 /** What every growing answer carries. */

@@ -61,6 +61,7 @@ def info(run: RunPlace, as_json: AsJson = False) -> None:
         "scalars": sorted(set(it.scalars()) - {"iteration"}),
         "config": it.info.config,
         "overhead": it.info.overhead,
+        "stopped": it.info.stopped,
         "warnings": it.warnings,
     }
     if as_json:

@@ -16,6 +16,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from deeptracker.analysis.findings import Finding
+from deeptracker.record.alerts import AlertOptions, Alerts, OnFinding
 from deeptracker.record.array_evaluations import ArrayEvaluations
 from deeptracker.record.array_layers import FILTERS_FIRST, array_layers
 from deeptracker.record.array_measures import ArrayMeasurer
@@ -40,7 +42,8 @@ class ArrayRecorder:
     are, for all or by name: `"oi..."` output units first (PyTorch), `"...io"` last (Keras, JAX). `kinds` names what is
     no convolution or linear layer. `validation` is `(images or None, labels)`, `ids` what the samples are called.
     `every` (as in `Recorder`) only says what `is_due` answers. `resume` is the iteration of the checkpoint that
-    training continues from. `normalisation`, `index` and `strict` are as in `Recorder`.
+    training continues from. `normalisation`, `index`, `on_finding`, `stop_on`, `webhook` and `strict` are as in
+    `Recorder`; what they do is done in `log` and `log_dump`.
 
     Raises ValueError or TypeError for wrong arguments, RunExistsError where a run is and `resume` is not given, OSError
     where the run cannot be begun. Later errors are warnings (`RecorderWarning`) unless `strict`.
@@ -66,12 +69,16 @@ class ArrayRecorder:
         normalisation: tuple[Any, Any] | None = None,
         resume: int | None = None,
         index: bool = True,
+        on_finding: OnFinding | None = None,
+        stop_on: Any = None,
+        webhook: str | None = None,
         strict: bool = False,
     ) -> None:
         found = {one.layer.name: one for one in array_layers(layers, layout, kinds or {})}
         self._schedule: Schedule = (
             WhenLogged() if every is None else as_schedule(every, steps_per_epoch=steps_per_epoch)
         )
+        alerting = AlertOptions.checked(on_finding, stop_on, webhook)
         images, labels = (None, None) if validation is None else validation
         self._evaluations = ArrayEvaluations(images, labels, ids, normalisation)
         blobs = Blobs(run)
@@ -90,7 +97,7 @@ class ArrayRecorder:
         self._layers = [replace(found[layer.name], layer=layer) for layer in network.layers]
         self._measurer = ArrayMeasurer(self._layers)
         self._convolution = first_convolution(network.layers)
-        self._recording = Recording(blobs, begun, network, self._evaluations, index=index, strict=strict)
+        self._recording = Recording(blobs, begun, network, self._evaluations, alerting, index=index, strict=strict)
         self._shown_at = begun.iteration if begun.has_dump else None
         self._start = begun.iteration
         self._dumped = begun.iteration - 1
@@ -106,6 +113,16 @@ class ArrayRecorder:
         """Dumps made, and seconds that training has spent on them."""
         return self._recording.overhead
 
+    @property
+    def alerts(self) -> Alerts:
+        """Who is told of findings."""
+        return self._recording.alerts
+
+    @property
+    def stopped(self) -> Finding | None:
+        """The finding that a rule of `stop_on` has ended training for."""
+        return self.alerts.stopped
+
     def is_due(self, iteration: int) -> bool:
         """Is a dump due at this iteration, by `every`? The first one of a run always is."""
         return (iteration == self._start and self._dumped < iteration) or self._schedule.is_due(iteration)
@@ -118,8 +135,10 @@ class ArrayRecorder:
             self._recording.advance(iteration)
             if iteration >= self._first_row:
                 self._recording.scalars.add(self.iteration, scalars)
+            self._recording.alerts.logged(self.iteration, scalars)
             if self._recording.scalars.are_due():
                 self._recording.write_scalars(before=self.iteration)
+        self._recording.alerts.deliver(self.iteration)
 
     def log_dump(
         self,
@@ -171,6 +190,7 @@ class ArrayRecorder:
         error, self._evaluations.picture_error = self._evaluations.picture_error, None
         if error is not None:
             recording.lose("pictures", iteration, error)
+        recording.alerts.deliver(iteration)
 
     def flush(self) -> None:
         """Write everything up to this iteration, and wait until it is on disk."""
@@ -181,7 +201,7 @@ class ArrayRecorder:
     def close(self, *, index_seconds: float = LAST_SECONDS) -> None:
         """Write what is left and end the recording; the run is then "finished".
 
-        Waits at most so many seconds for the last block of the index.
+        Waits at most so many seconds for the last block of the index, and as many for a last look for findings.
         """
         self._recording.close("finished", None, index_seconds)
 
@@ -190,8 +210,10 @@ class ArrayRecorder:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
+    ) -> bool:
+        is_stopped = self.alerts.has_raised(error)
+        if error is None or is_stopped:
             self.close()
         else:
             self._recording.close("failed", f"{type(error).__name__}: {error}".rstrip(": "), 0)
+        return is_stopped

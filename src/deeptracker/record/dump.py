@@ -7,7 +7,7 @@ still on its way from an accelerator (`Later`) is waited for when it is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
 import numpy as np
@@ -78,6 +78,10 @@ class Dump:
             "filters": self.measured,
         }
         return tuple(kind for kind in KINDS if captured[kind] is not None)
+
+    def arrived(self) -> Self:
+        """The same, once all is on the host."""
+        return replace(self, measured=here(self.measured), kernels=here(self.kernels))
 
     def write(self, log: LogWriter) -> None:
         """Write its files, once all is on the host."""

@@ -18,12 +18,14 @@ import torch
 from torch import nn
 
 from deeptracker.record.evaluation import Judge, evaluate, read_labels
+from deeptracker.record.losses import unknown_samples
 from deeptracker.record.pictures import PictureMaker
 from deeptracker.record.preserve import undisturbed
 from deeptracker.record.ranks import ALONE, Ranks
 from deeptracker.record.sample_set import Outcome, SampleSet
 from deeptracker.record.shards import Shard, merged_ids, shard_of
 from deeptracker.record.validation import Inputs, as_labels, split_batch
+from deeptracker.record.writer import Failure
 from deeptracker.schema import Predictions
 from deeptracker.store.blobs import Blobs
 from deeptracker.store.samples import Samples
@@ -105,6 +107,8 @@ class Evaluations:
 
     def collect(self, iteration: int, ids: Sequence[Any], labels: Any, probabilities: Any, images: Any) -> None:
         """Take a batch of the user's own evaluation."""
+        if not self._ranks.leads:
+            raise ValueError(f"predictions must be handed in on rank 0, of all. Got some on {self._ranks.rank}.")
         if self._collected is None:
             pictures = PictureMaker(self._normalisation) if self._samples is None and images is not None else None
             self._collected = _Collected(iteration, pictures)
@@ -116,6 +120,13 @@ class Evaluations:
         if collected is None:
             raise ValueError("an evaluation must be collected before it is taken. Got none.")
         return collected.iteration, self._in_order(collected.outcome(), collected.pictures, complete=False)
+
+    def troubles(self, iteration: int) -> list[Failure]:
+        """What went wrong with pictures and samples of the newest evaluation, once."""
+        error, unknown = self.picture_error, self.unknown
+        self.picture_error, self.unknown = None, 0
+        pictures = [] if error is None else [Failure("pictures", iteration, error)]
+        return pictures + ([unknown_samples(unknown, iteration)] if unknown else [])
 
     def write_samples(self, blobs: Blobs) -> None:
         """Write the samples unless they are; called by the writer thread before the first predictions."""

@@ -9,7 +9,8 @@
 3. Keras shows a callback neither gradients nor the validation data of `fit`: measures of gradients are undefined, and
    validation data must be given here.
 4. An optimizer that has made steps continues a run: `fit` after a model was loaded or restored, or a further `fit`.
-   Keras tells nobody of an exception: the run stays "running" until it is resumed, or the process ends.
+   Where a rule of `stop_on` holds the model is told to stop, after this batch.
+5. Keras tells nobody of an exception: the run stays "running" until it is resumed, or the process ends.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class KerasCallback(keras.callbacks.Callback):
             resume=self._start or None,
             **completed(self._options, steps_in(self.params.get("steps"), self._accumulated)),
         )
+        self.recorder.alerts.options.raises = False
         self._dump()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -99,6 +101,8 @@ class KerasCallback(keras.callbacks.Callback):
             self.recorder.log(done, **(logs or {}))
         if any(self.recorder.is_due(iteration) for iteration in new):
             self._dump()
+        if self.recorder.stopped is not None:
+            self._model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """The run is finished."""

@@ -6,7 +6,8 @@
    sees steps as they happen: accumulated, clipped, unscaled; those that a scaler skips are none.
 2. Checkpoints hold the iteration, and all up to it is on disk before they are. A fit from one of them, or a further fit
    of the same trainer, goes on in the same run.
-3. One process records, the first. A `fast_dev_run` is not recorded.
+3. Where a rule of `stop_on` holds the trainer is told to stop, after this batch.
+4. One process records, the first. A `fast_dev_run` is not recorded.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class LightningCallback(Callback):
             resume=resume,
             **completed(self._options, steps),
         )
+        self.recorder.alerts.options.raises = False
         self._logged = self.recorder.iteration
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -80,6 +82,8 @@ class LightningCallback(Callback):
             self._logged = self.recorder.iteration
             loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
             self.recorder.log(epoch=trainer.current_epoch, **({} if loss is None else {"loss": loss}))
+        if self.recorder is not None and self.recorder.stopped is not None:
+            trainer.should_stop = True
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """The run is finished."""

@@ -2,19 +2,23 @@
 
 1. Each loss is kept by what it is and why, with its iterations, and told in `run.json` in one sentence.
 2. The user gets one warning for each kind of trouble, not one for each dump; `strict` raises instead.
-3. An index that cannot be built is a trouble and no loss: all is in the log.
+3. An index that cannot be built, findings that cannot be looked for or told, are a trouble and no loss: all is in the
+   log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from deeptracker.record.trouble import warn_user
 from deeptracker.record.writer import Failure
 
 RUN_FILE = "run.json"
-INDEX = "index"
+INDEX, FINDINGS, WEBHOOK = "index", "findings", "webhook"
+_BESIDE = {INDEX: "build the index", FINDINGS: "look for findings", WEBHOOK: "tell the webhook"}
+"""What goes wrong beside the recording."""
+
 _LISTED = 8
 
 
@@ -48,10 +52,16 @@ class Losses:
         except Exception as error:
             self.lose(Failure(what, iteration, error))
 
-    def lose(self, failure: Failure) -> None:
-        """Keep a loss, and tell it."""
-        self.add(failure)
-        self.tell(failure)
+    def lose(self, *failures: Failure) -> None:
+        """Keep losses, and tell each."""
+        for failure in failures:
+            self.add(failure)
+            self.tell(failure)
+
+    def hear(self, failures: list[Failure]) -> None:
+        """Keep losses of another thread, all of them before any is told."""
+        for failure in self.taken(failures):
+            self.tell(failure)
 
     def taken(self, failures: list[Failure]) -> list[Failure]:
         """Keep losses; `tell` them after."""
@@ -61,7 +71,7 @@ class Losses:
 
     def add(self, failure: Failure) -> None:
         """Keep a loss; `tell` it after."""
-        if failure.what == INDEX:
+        if failure.what in _BESIDE:
             return
         self.are_told = False
         if failure.what == RUN_FILE:
@@ -78,10 +88,10 @@ class Losses:
         if kind in self._warned:
             return
         self._warned.add(kind)
-        if failure.what == INDEX:
+        if failure.what in _BESIDE:
             why = str(failure.error).rstrip(".")
             warn_user(
-                f"DeepTracker could not build the index at iteration {failure.iteration}: {why}. "
+                f"DeepTracker could not {_BESIDE[failure.what]} at iteration {failure.iteration}: {why}. "
                 "Training and recording go on, and nothing is lost: the log has all. This is said once."
             )
             return
@@ -102,6 +112,17 @@ class Losses:
             f"DeepTracker could not write {RUN_FILE} at the end, so the run stays marked as running. "
             f"What was lost: {'; '.join(self.texts) or 'nothing else'}."
         )
+
+
+def tried(*steps: Callable[[], object]) -> list[Exception]:
+    """Make all these steps, whatever some of them raise: that."""
+    raised = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            raised.append(error)
+    return raised
 
 
 def unknown_samples(count: int, iteration: int) -> Failure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar
 
+from deeptracker.record.alerts import AlertOptions, OnFinding
 from deeptracker.record.schedule import as_schedule
 
 PER_EPOCH = "7/epoch"
@@ -24,6 +25,9 @@ class ArrayOptions(TypedDict, total=False):
     class_names: Sequence[str]
     normalisation: tuple[Any, Any]
     index: bool
+    on_finding: OnFinding
+    stop_on: Any
+    webhook: str
     strict: bool
 
 
@@ -47,6 +51,7 @@ def check_options(every: Any, options: ArrayOptions | RecorderOptions, known: ty
     if unknown:
         names = ", ".join(sorted(known.__annotations__))
         raise TypeError(f"options must be those of the recorder: {names}. Got {', '.join(unknown)}.")
+    AlertOptions.checked(options.get("on_finding"), options.get("stop_on"), options.get("webhook"))
 
 
 def completed(options: Options, steps: int | None, class_names: Sequence[str] | None = None) -> Options:

@@ -1,6 +1,6 @@
 """What does a recorder hand over to its writer thread, and what happens to it there?
 
-1. A dump: the samples first, where it is the first with predictions; then its files; then the index is told.
+1. A dump: the samples first, where it is the first with predictions; then its files; then index and alerts are told.
 2. Rows of scalars, and `run.json`.
 3. Of a recorder that nobody closed what is left is handed over when the process ends; the run stays "running".
 """
@@ -12,6 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from deeptracker.record import scalars as scalar_rows
+from deeptracker.record.alerts import Alerts
 from deeptracker.record.dump import Dump
 from deeptracker.record.index_builder import IndexBuilder
 from deeptracker.record.losses import RUN_FILE
@@ -37,16 +38,23 @@ class Evaluated(Protocol):
 
 
 class Output:
-    """Writes a run through the writer thread. `index` is told of dumps, where one is built."""
+    """Writes a run through the writer thread. `alerts` and `index`, where one is built, are told what is on disk."""
 
     def __init__(
-        self, writer: Writer, log: LogWriter, blobs: Blobs, evaluations: Evaluated, index: IndexBuilder | None
+        self,
+        writer: Writer,
+        log: LogWriter,
+        blobs: Blobs,
+        evaluations: Evaluated,
+        index: IndexBuilder | None,
+        alerts: Alerts,
     ) -> None:
         self._writer = writer
         self._log = log
         self._blobs = blobs
         self._evaluations = evaluations
         self._index = index
+        self._alerts = alerts
 
     def write_dump(self, dump: Dump) -> None:
         """Write a dump, unless it is empty."""
@@ -57,7 +65,7 @@ class Output:
     def write_scalars(self, rows: Rows) -> None:
         """Write rows as one file, unless there are none."""
         if rows:
-            self._writer.submit("scalars", max(rows), partial(scalar_rows.write, self._log, rows))
+            self._writer.submit("scalars", max(rows), partial(self._put_scalars, rows))
 
     def write_info(self, iteration: int, info: RunInfo) -> None:
         """Replace `run.json`, which says how things are at this iteration."""
@@ -81,10 +89,17 @@ class Output:
         self._writer.close(timeout_seconds=DRAIN_SECONDS)
         if self._index is not None:
             self._index.stop()
+        self._alerts.finish(0)
+
+    def _put_scalars(self, rows: Rows) -> None:
+        scalar_rows.write(self._log, rows)
+        self._alerts.written_scalars(rows)
 
     def _put(self, dump: Dump) -> None:
         if dump.predictions is not None:
             self._evaluations.write_samples(self._blobs)
+        dump = dump.arrived()
         dump.write(self._log)
         if self._index is not None:
             self._index.written(dump)
+        self._alerts.written(dump)

@@ -3,7 +3,7 @@
 1. The optimizers' own step hooks count iterations (`steps.py`). Before a due step gradients are measured; after it
    weights; then the model is evaluated; small arrays go to the writer thread.
 2. Everything that could change the training is put back (`preserve.py`): it is bit-identical with and without.
-3. A process that gives way builds the index (`index_builder.py`); `flight.py` keeps what comes before trouble.
+3. `flight.py` keeps what comes before trouble. `index_builder.py` and `alerts.py` ask processes that give way.
 4. Wrong arguments raise in the constructor. Whatever fails later is one warning at the user's line, and is told in
    `run.json`; `strict=True` raises.
 5. Of several processes each records its part (`ranks.py`, `shards.py`, `sharded.py`); a model whose layers change
@@ -22,12 +22,14 @@ from typing import Any, Self
 
 from torch import nn
 
+from deeptracker.analysis.findings import Finding
+from deeptracker.record.alerts import AlertOptions, Alerts, OnFinding
 from deeptracker.record.beginning import Beginning, begin_together, begin_version
 from deeptracker.record.dump import Dump
 from deeptracker.record.evaluations import Evaluations
 from deeptracker.record.flight import FlightOptions, flights_of
 from deeptracker.record.index_builder import LAST_SECONDS, IndexBuilder
-from deeptracker.record.losses import Losses, unknown_samples
+from deeptracker.record.losses import Losses, tried
 from deeptracker.record.measuring import Measuring, write_network
 from deeptracker.record.network import WeightedLayer, is_average, unwrap, weighted_layers
 from deeptracker.record.output import Output
@@ -39,7 +41,7 @@ from deeptracker.record.steps import Optimizers, Part, Steps, as_optimizers
 from deeptracker.record.tensor_scalars import TensorScalars
 from deeptracker.record.trouble import warn_user
 from deeptracker.record.versions import DISTRIBUTED_LAYERS_CHANGED, went_on_in
-from deeptracker.record.writer import Failure, Writer
+from deeptracker.record.writer import Writer
 from deeptracker.schema import Network, Predictions
 from deeptracker.store.blobs import Blobs
 
@@ -57,7 +59,9 @@ class Recorder:
     `normalisation` is the `(mean, std)` to undo for pictures. `resume` is the iteration of the checkpoint that training
     continues from. Without `index` no index is built meanwhile; it is a cache, which makes long runs open fast.
     `flight=N` keeps a few measures of every filter (16 bytes each) of the last N iterations, written at a dump that
-    shows trouble; `snapshots` is how many bytes of weights may be written with them (docs/flights.md).
+    shows trouble; `snapshots` is how many bytes of weights may be written with them (docs/flights.md). Each new
+    finding is handed to `on_finding` and posted to `webhook`; `stop_on` ("nan", a kind, a severity, a callable, or a
+    list) ends training by `TrainingStopped`, which `with` keeps to itself (docs/alerts.md).
 
     In a distributed training every process makes its Recorder, all at the same place and time, and records its share of
     the validation; rank 0 records everything else. In training steps no process waits for another because of it.
@@ -94,12 +98,16 @@ class Recorder:
         index: bool = True,
         flight: int = 0,
         snapshots: int = 0,
+        on_finding: OnFinding | None = None,
+        stop_on: Any = None,
+        webhook: str | None = None,
         strict: bool = False,
     ) -> None:
         self._schedule = as_schedule(every, steps_per_epoch=steps_per_epoch)
         layers, optimizers = weighted_layers(model), as_optimizers(optimizer)
         self._flight = FlightOptions.checked(flight, snapshots, layers)
         self._model, self._builds_index, self._strict, self._ranks = model, index, strict, Ranks.here()
+        self._alerting = AlertOptions.checked(on_finding, stop_on, webhook, processes=self._ranks.count)
         self._evaluations = Evaluations(
             unwrap(validation_model or model),
             validation,
@@ -144,9 +152,10 @@ class Recorder:
             losses=self._losses, overhead=self._overhead, labels=self._evaluations.labels,
         )  # fmt: skip
         self._measures = StepMeasures(measuring, self._flights, self._losses, self._overhead)
-        builds_index = self._builds_index and self._ranks.leads
-        builder = IndexBuilder(blobs.place, begun, self._writer.tell) if builds_index else None
-        self._output = Output(self._writer, begun.log, blobs, self._evaluations, builder)
+        place, tell, leads = blobs.place, self._writer.tell, self._ranks.leads
+        builder = IndexBuilder(place, begun, tell) if self._builds_index and leads else None
+        self.alerts = Alerts(self._alerting, place, begun, network, tell, leads=leads)
+        self._output = Output(self._writer, begun.log, blobs, self._evaluations, builder, self.alerts)
         self._keep_first_row = not begun.has_scalars
         self._finalizer = weakref.finalize(self, self._output.drain, self._scalars, self._measures.ended)
         if begun.has_dump:
@@ -169,6 +178,11 @@ class Recorder:
         """Dumps made, and seconds that training has spent on them."""
         return self._overhead.told(self.waiting_seconds)
 
+    @property
+    def stopped(self) -> Finding | None:
+        """The finding that a rule of `stop_on` has ended training for."""
+        return self.alerts.stopped
+
     def log(self, **scalars: Any) -> None:
         """Scalars of the iteration just done: numbers, or tensors of one number (nothing waits for the device)."""
         if self._writer.is_here and self._ranks.leads:
@@ -176,6 +190,8 @@ class Recorder:
                 self._check_open()
                 self._scalars.add(self.iteration, scalars)
                 self._flights.logged(self.iteration, scalars)
+                self.alerts.logged(self.iteration, scalars)
+            self.alerts.deliver(self.iteration)
 
     def batch(self, ids: Any) -> None:
         """Ids of the training samples of the step to come, whole numbers: for the flight that it may be part of.
@@ -194,7 +210,7 @@ class Recorder:
             with self._guard("predictions"):
                 self._check_open()
                 self._write_dump(Dump(self.iteration, predictions=self._evaluate()))
-            self._tell_pictures()
+            self._losses.lose(*self._evaluations.troubles(self.iteration))
         return self._validated[1] if self._validated and self._validated[0] == self.iteration else float("nan")
 
     def predictions(self, ids: Sequence[Any], labels: Any, probabilities: Any, images: Any = None) -> None:
@@ -206,10 +222,6 @@ class Recorder:
         if self._writer.is_here:
             with self._guard("predictions"):
                 self._check_open()
-                if not self._ranks.leads:
-                    raise ValueError(
-                        f"predictions must be handed in on rank 0, of all. Got some on {self._ranks.rank}."
-                    )
                 self._evaluations.collect(self.iteration, ids, labels, probabilities, images)
 
     def flush(self) -> None:
@@ -220,12 +232,12 @@ class Recorder:
         self._write_collected()
         self._write_scalars(before=self.iteration)
         self._writer.flush()
-        self._tell_failures()
+        self._losses.hear(self._writer.failures())
 
     def close(self, *, index_seconds: float = LAST_SECONDS) -> None:
         """Write what is left and end the recording; the run is then "finished".
 
-        Waits at most so many seconds for the last block of the index.
+        Waits at most so many seconds for the last block of the index, and as many for a last look for findings.
         """
         self._close("finished", None, index_seconds)
 
@@ -234,11 +246,13 @@ class Recorder:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
+    ) -> bool:
+        is_stopped = self.alerts.has_raised(error)
+        if error is None or is_stopped:
             self.close()
         else:
             self._close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+        return is_stopped
 
     def _before_step(self, part: Part) -> None:
         if not self._writer.is_here:
@@ -263,7 +277,7 @@ class Recorder:
         self.iteration += 1
         self._flights.stepped(self.iteration, is_late=self._waits_for_average)
         seconds = self._overhead.since_step()
-        self._tell_failures()
+        self._losses.hear(self._writer.failures())
         if self._ranks.leads:
             with self._guard("scalars"):
                 rates = self._steps.learning_rates()
@@ -275,6 +289,7 @@ class Recorder:
         elif self._scalars.are_due():
             self._write_scalars(before=self.iteration)
         self._overhead.step_ended()
+        self.alerts.deliver(self.iteration)
 
     def _notice_layers(self) -> None:
         """Where the model has other layers than its run, go on in a run beside it, from this iteration."""
@@ -307,7 +322,7 @@ class Recorder:
             with self._guard("predictions"):
                 predictions = self._evaluate()
         self._write_dump(Dump(self.iteration, measured, kernels, predictions))
-        self._tell_pictures()
+        self._losses.lose(*self._evaluations.troubles(self.iteration))
         self._overhead.dumps += 1
 
     def _evaluate(self) -> Predictions:
@@ -319,15 +334,10 @@ class Recorder:
             self._scalars.add(self.iteration, {"validation_error": error_rate})
         return predictions
 
-    def _tell_pictures(self) -> None:
-        error, self._evaluations.picture_error = self._evaluations.picture_error, None
-        if error is not None:
-            self._losses.lose(Failure("pictures", self.iteration, error))
-
     def _write_dump(self, dump: Dump) -> None:
         self._write_scalars(before=dump.iteration)
         self._put(dump)
-        if not self._losses.are_told:
+        if not self._losses.are_told or self.alerts.told != self._info.told:
             self._write_info()
 
     def _put(self, dump: Dump) -> None:
@@ -340,10 +350,7 @@ class Recorder:
             with self._guard("predictions"):
                 iteration, predictions = self._evaluations.take_collected()
                 self._put(Dump(iteration, predictions=predictions))
-            self._tell_pictures()
-            unknown, self._evaluations.unknown = self._evaluations.unknown, 0
-            if unknown:
-                self._losses.lose(unknown_samples(unknown, self.iteration))
+            self._losses.lose(*self._evaluations.troubles(self.iteration))
 
     def _write_scalars(self, *, before: int | None) -> None:
         with self._guard("scalars"):
@@ -353,7 +360,8 @@ class Recorder:
         self._losses.are_told = True
         if not self._ranks.leads:
             return
-        self._info = info = replace(self._info, lost=self._losses.texts, overhead=self.overhead, **changes)
+        changes |= {"lost": self._losses.texts, "overhead": self.overhead, "told": self.alerts.told}
+        self._info = info = replace(self._info, **changes)
         self._output.write_info(self.iteration, info)
 
     def _close(self, state: str, exception: str | None, index_seconds: float = 0) -> None:
@@ -367,20 +375,16 @@ class Recorder:
     def _end(self, state: str, exception: str | None, index_seconds: float = 0) -> None:
         """Write what is left of a run, and that it has ended."""
         self._finalizer.detach()
-        raised: list[Exception] = []
-        for step in (
+        raised = tried(
             self._dump_late,
             self._write_collected,
             lambda: self._write_scalars(before=None),
             lambda: self._measures.ended(self._output.write_dump),
             self._writer.flush,
-        ):
-            try:
-                step()
-            except Exception as error:  # strict: raised below, once the run says how it ended
-                raised.append(error)
+            lambda: self.alerts.ended(self.iteration, index_seconds, training_failed=exception is not None),
+        )
         failures = self._losses.taken(self._writer.failures())
-        self._write_info(state=state, exception=exception)
+        self._write_info(state=state, exception=exception, stopped=self.alerts.stopped_at(self.iteration))
         self._output.close(index_seconds)
         failures += self._losses.taken(self._writer.failures())
         self._losses.tell_at_end(failures, training_failed=exception is not None)
@@ -390,10 +394,6 @@ class Recorder:
     def _guard(self, what: str, iteration: int | None = None) -> AbstractContextManager[None]:
         """An error inside becomes a loss and one warning; `strict` lets it through."""
         return self._losses.guard(what, self.iteration if iteration is None else iteration)
-
-    def _tell_failures(self) -> None:
-        for failure in self._losses.taken(self._writer.failures()):
-            self._losses.tell(failure)
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -14,10 +14,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
+from deeptracker.record.alerts import AlertOptions, Alerts
 from deeptracker.record.beginning import Beginning
 from deeptracker.record.dump import Dump
 from deeptracker.record.index_builder import IndexBuilder
-from deeptracker.record.losses import Losses
+from deeptracker.record.losses import Losses, tried
 from deeptracker.record.output import Evaluated, Output
 from deeptracker.record.overhead import Overhead
 from deeptracker.record.scalars import Scalars
@@ -30,7 +31,15 @@ class Recording:
     """A run that is being written, from its beginning on; `iteration` is the newest that anything was said of."""
 
     def __init__(
-        self, blobs: Blobs, begun: Beginning, network: Network, evaluations: Evaluated, *, index: bool, strict: bool
+        self,
+        blobs: Blobs,
+        begun: Beginning,
+        network: Network,
+        evaluations: Evaluated,
+        alerting: AlertOptions,
+        *,
+        index: bool,
+        strict: bool,
     ) -> None:
         begun.write(network)
         self.iteration = begun.iteration
@@ -40,7 +49,8 @@ class Recording:
         self._losses = Losses(begun.info.lost, strict=strict)
         self._writer = Writer()
         builder = IndexBuilder(blobs.place, begun, self._writer.tell) if index else None
-        self._output = Output(self._writer, begun.log, blobs, evaluations, builder)
+        self.alerts = Alerts(alerting, blobs.place, begun, network, self._writer.tell)
+        self._output = Output(self._writer, begun.log, blobs, evaluations, builder, self.alerts)
         self._overhead = Overhead()
         self._finalizer = weakref.finalize(self, self._output.drain, self.scalars)
 
@@ -85,7 +95,7 @@ class Recording:
         self._overhead.dumps += 1
         for failure in self._take_failures():
             self._losses.tell(failure)
-        if not self._losses.are_told:
+        if not self._losses.are_told or self.alerts.told != self._info.told:
             self._write_info()
 
     def write_scalars(self, *, before: int | None) -> None:
@@ -106,15 +116,20 @@ class Recording:
         self._finalizer.detach()
         self.write_scalars(before=None)
         self._writer.flush()
+        failed = exception is not None
+        raised = tried(lambda: self.alerts.ended(self.iteration, index_seconds, training_failed=failed))
         failures = self._take_failures()
-        self._write_info(state=state, exception=exception)
+        self._write_info(state=state, exception=exception, stopped=self.alerts.stopped_at(self.iteration))
         self._output.close(index_seconds)
         failures += self._take_failures()
-        self._losses.tell_at_end(failures, training_failed=exception is not None)
+        self._losses.tell_at_end(failures, training_failed=failed)
+        if raised:
+            raise raised[0]
 
     def _write_info(self, **changes: Any) -> None:
         self._losses.are_told = True
-        self._info = info = replace(self._info, lost=self._losses.texts, overhead=self.overhead, **changes)
+        changes |= {"lost": self._losses.texts, "overhead": self.overhead, "told": self.alerts.told}
+        self._info = info = replace(self._info, **changes)
         self._output.write_info(self.iteration, info)
 
     def _take_failures(self) -> list[Failure]:

@@ -7,7 +7,9 @@
 2. The trainer's state, which goes into every checkpoint, holds the iteration, and all up to it is on disk before it. A
    training that is resumed from a checkpoint goes on in the same run.
 3. A data set whose items are dictionaries is gone through as (the model's main input, label).
-4. The trainer tells nobody of an exception: the run stays "running" until it is resumed, or the process ends. One
+4. Where a rule of `stop_on` holds the trainer is told to stop. It logs a NaN loss as if it were none, unless it is made
+   with `logging_nan_inf_filter=False`; NaN is noticed in the weights at the next dump all the same.
+5. The trainer tells nobody of an exception: the run stays "running" until it is resumed, or the process ends. One
    process records, the first.
 """
 
@@ -71,6 +73,7 @@ class TransformersCallback(TrainerCallback):
             resume=kept["iteration"] if kept else state.global_step or None,
             **completed(self._options, steps, _class_names(model)),
         )
+        self.recorder.alerts.options.raises = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
         """Keep the iteration for a checkpoint, which may come now."""
@@ -84,6 +87,7 @@ class TransformersCallback(TrainerCallback):
         """Loss and whatever else the trainer logs; but for its summary, which is of the whole training."""
         if self.recorder is not None and logs and "train_runtime" not in logs:
             self.recorder.log(**{name: value for name, value in logs.items() if isinstance(value, (int, float))})
+            self._stop(control)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
         """The run is finished."""
@@ -94,6 +98,11 @@ class TransformersCallback(TrainerCallback):
             state.stateful_callbacks[_STATE] = {"iteration": self.recorder.iteration}
             if control.should_save:
                 self.recorder.flush()
+            self._stop(control)
+
+    def _stop(self, control: Any) -> None:
+        if self.recorder is not None and self.recorder.stopped is not None:
+            control.should_training_stop = True
 
     def _end(self, error: BaseException | None) -> None:
         recorder, self.recorder = self.recorder, None

@@ -44,7 +44,6 @@ class FindingsAsked:
     def stop(self) -> None:
         """End the process; who waits gets an error."""
         self._process.stop()
-        self._thread.shutdown()
 
     async def _asked(self, question: Question) -> Any:
         if question not in self._waiting:

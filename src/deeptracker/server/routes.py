@@ -66,6 +66,7 @@ def run_in_full(served: Served, run: RunId) -> Json:
             "bytes": it.size_bytes,
             "format_version": FORMAT_VERSION,
             "exception": info.exception,
+            "stopped": info.stopped,
         }
 
 

@@ -4,7 +4,8 @@
    at once.
 2. An address other than 127.0.0.1 gets a token, made here if none was given.
 3. While it serves, the indexes of the runs are built (indexer.py), unless that is not wanted.
-4. Where the runs cannot be looked for, that is told at once and not only to who opens the page. It serves all the same:
+4. When it is to end, streams and the look for findings end first, so that nobody waits for those who wait.
+5. Where the runs cannot be looked for, that is told at once and not only to who opens the page. It serves all the same:
    an object store may be back in a moment.
 """
 
@@ -79,7 +80,7 @@ class Server:
 
     def stop(self) -> None:
         """Ask `run` to return; streams that are open are ended."""
-        self._app.state.stopping = True
+        end_waiting(self._app)
         self._server.should_exit = True
 
 
@@ -95,15 +96,21 @@ def _nobody_listens(text: str) -> None:
 
 
 class _StreamEndingServer(uvicorn.Server):
-    """On Ctrl+C, ends the event streams first: uvicorn would wait for them, then cancel them with a traceback."""
+    """On Ctrl+C, ends first what would take long: uvicorn would wait for it, then cancel it with a traceback."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._app.state.stopping = True
+        end_waiting(self._app)
         super().handle_exit(sig, frame)
+
+
+def end_waiting(app: FastAPI) -> None:
+    """Tell event streams to end, and who waits for findings that there are none; waits for neither."""
+    app.state.stopping = True
+    threading.Thread(target=app.state.findings.stop, daemon=True).start()
 
 
 def _bind(host: str, port: int) -> socket.socket:
