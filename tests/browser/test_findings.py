@@ -47,6 +47,7 @@ def test_a_finished_run_is_shown_with_the_setting_that_is_suggested(show: Open, 
     expect(origin).to_have_text("suggested")
 
 
+@pytest.mark.slow
 def test_what_is_suggested_follows_a_live_run_and_what_is_set_stays(page: Page, tmp_path: Path) -> None:
     place = tmp_path / "live"
     dumps = write_dumps(place, Scale(60, 12, 20, 100, resnet50=False, pictures=False), finished=False)
@@ -106,6 +107,7 @@ def card_of(page: Page, key: str) -> Locator:
     return page.locator(f"[data-testid=finding][data-key='{key}']")
 
 
+@pytest.mark.slow
 def test_a_finding_that_comes_while_the_run_grows_is_new_until_it_was_seen(page: Page, tmp_path: Path) -> None:
     run = BrokenRun(tmp_path / "broken", {"fc": 8})
     run.record(6)
