@@ -6,6 +6,7 @@ import {
   firstOf,
   grown,
   grownMatrix,
+  namesOf,
   placeOf,
   since,
   within,
@@ -14,10 +15,12 @@ import { correlationOf, correlationQuery } from './http_correlation.ts';
 import { address, follow, frame, json, type Query } from './http.ts';
 import type { Range } from './kernel/detail.ts';
 import type { Experiment } from './kernel/experiments.ts';
+import type { Findings } from './kernel/findings.ts';
 import type { FlightSummary } from './kernel/flights.ts';
-import { arrayOf, type Frame } from './kernel/frame.ts';
+import { arrayOf } from './kernel/frame.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
+import type { Suggestions } from './kernel/suggested.ts';
 import type { FilterOrder, Normalisation } from './kernel/view_state.ts';
 import type {
   Anomalies,
@@ -36,7 +39,6 @@ import type {
   FilterHistory,
   FilterRank,
   FilterRows,
-  Findings,
   Highest,
   Kernels,
   Listener,
@@ -46,15 +48,10 @@ import type {
   RunInfo,
   RunList,
   SampleHistory,
-  Suggestions,
   TakenFor,
   TopCounts,
   TopFilters,
 } from './source.ts';
-
-function namesOf({ header }: Frame): string[] {
-  return (header['names'] ?? []) as string[];
-}
 
 /** The server's HTTP API (docs/http-api.md). */
 export class HttpSource implements DataSource {

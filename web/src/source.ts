@@ -6,9 +6,9 @@ import type { Detail, Range } from './kernel/detail.ts';
 import type { FlightSummary } from './kernel/flights.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels, RuleCounts } from './kernel/predictions.ts';
-import type { Suggestion } from './kernel/suggested.ts';
+import type { Suggestions } from './kernel/suggested.ts';
 import type { Experiment } from './kernel/experiments.ts';
-import type { Finding } from './kernel/findings.ts';
+import type { Findings } from './kernel/findings.ts';
 import type { FilterOrder, Normalisation, Rule, Span } from './kernel/view_state.ts';
 
 /**
@@ -143,20 +143,6 @@ export interface Anomalies {
   readonly threshold: number;
   readonly table: AnomalyTable;
   readonly highest: Highest | null;
-}
-
-/** Windows and thresholds worth looking at, the best first; none where chance explains all, or the run is short. */
-export interface Suggestions extends Cursor {
-  readonly settings: readonly Suggestion[];
-  readonly dumps: number;
-}
-
-/** What plain rules find in the run, the severest first. */
-export interface Findings extends Cursor {
-  readonly findings: readonly Finding[];
-  /** How many kinds are looked for. */
-  readonly kinds: number;
-  readonly dumps: number;
 }
 
 export interface SampleHistory {

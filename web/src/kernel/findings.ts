@@ -34,6 +34,16 @@ export interface Finding {
   readonly last: number | null;
 }
 
+/** What rules find in the run up to an iteration, the severest first. */
+export interface Findings {
+  readonly findings: readonly Finding[];
+  /** How many kinds are looked for. */
+  readonly kinds: number;
+  readonly dumps: number;
+  readonly iteration: number;
+  readonly branch: number;
+}
+
 /** More opened classes than these are a long way to scroll: then the views are restricted to them. */
 const MOST_OPENED = 3;
 

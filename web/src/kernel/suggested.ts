@@ -15,6 +15,14 @@ export interface Suggestion {
   readonly expected: number;
 }
 
+/** The best first; none where chance explains all, or the run is short; of the run up to an iteration. */
+export interface Suggestions {
+  readonly settings: readonly Suggestion[];
+  readonly dumps: number;
+  readonly iteration: number;
+  readonly branch: number;
+}
+
 /** A view whose window and threshold are known. */
 export type SetView = View & { readonly win: number; readonly th: number };
 

@@ -1,5 +1,6 @@
 import { Part } from '../../part.svelte.ts';
-import type { DataSource, Findings } from '../../source.ts';
+import type { Findings } from '../../kernel/findings.ts';
+import type { DataSource } from '../../source.ts';
 import type { Follower } from './run_data.svelte.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { recordedDumps } from '../../kernel/axis.ts';
 import type { FlightSummary } from '../../kernel/flights.ts';
 import { Part } from '../../part.svelte.ts';
-import { isSuggested, withSetting, type SetView } from '../../kernel/suggested.ts';
+import { isSuggested, withSetting, type SetView, type Suggestions } from '../../kernel/suggested.ts';
 import type { View } from '../../kernel/view_state.ts';
 import type { Experiment } from '../../kernel/experiments.ts';
-import type { DataSource, LiveWord, Overall, RunInfo, Suggestions } from '../../source.ts';
+import type { DataSource, LiveWord, Overall, RunInfo } from '../../source.ts';
 import type { FindingsData } from './findings_data.svelte.ts';
 import { unowned } from '../../unowned.svelte.ts';
 import { lateScript } from './late_script.ts';
