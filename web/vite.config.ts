@@ -15,6 +15,13 @@ const SHARED = new RegExp(
   ].join('|'),
 );
 
+/** What every view of a run needs besides. */
+const FRAME =
+  /src\/(views\/frame\/(RunFrame|Restrictions|restrictions|Notices|StageMessages|Segments|Slider|ExportMenu|NameSearch|late_script|time_)|marks\/(stage_bar|iteration_axis|brush|error_lines|canvas_surface|surface|stripes)|kernel\/(affine|links|series)|detailed\.svelte|unowned)/;
+
+/** Those with a canvas that scrolls and a side panel from the beginning. */
+const STAGE = /src\/(views\/frame\/(StageCanvas|Panel|LegendFrame)|marks\/(line_chart|chart_ground))/;
+
 export default defineConfig({
   plugins: [svelte()],
   build: {
@@ -22,7 +29,17 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: false,
-    rolldownOptions: { output: { advancedChunks: { groups: [{ name: 'shared', test: SHARED }] } } },
+    rolldownOptions: {
+      output: {
+        advancedChunks: {
+          groups: [
+            { name: 'shared', test: SHARED },
+            { name: 'frame', test: FRAME },
+            { name: 'stage', test: STAGE },
+          ],
+        },
+      },
+    },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:8000' } },
   test: { include: ['tests/**/*.test.ts'], environment: 'node' },

@@ -13,7 +13,7 @@ BUDGET_BYTES = 80_000
 """Of all scripts together, each packed by itself with gzip."""
 
 
-@pytest.mark.parametrize("view", ["validation", "layers", "correlation", "cube"])
+@pytest.mark.parametrize("view", ["validation", "layers", "correlation", "cube", "confusion"])
 def test_a_view_is_complete_within_the_budget_of_script(page: Page, link: str, view: str) -> None:
     scripts: list[Response] = []
     page.on("response", lambda response: scripts.append(response) if response.url.endswith(".js") else None)

@@ -1,3 +1,4 @@
+import type { ConfusionSource } from './confusion_source.ts';
 import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import {
   cursorOf,
@@ -347,6 +348,11 @@ export class HttpSource implements DataSource {
 
   async flight(dump: number): Promise<DataSource> {
     return new (await import('./http_flight.ts')).HttpFlight(dump);
+  }
+
+  async confusion(): Promise<ConfusionSource> {
+    const { HttpConfusion } = await import('./http_confusion.ts');
+    return new HttpConfusion((route, run, query) => this.about(route, run, query));
   }
 
   async flightBatch(

@@ -1,3 +1,4 @@
+import type { ConfusionSource } from './confusion_source.ts';
 import type { AnomalyTable } from './kernel/anomalies.ts';
 import type { AnomalyCounts } from './kernel/anomaly_counts.ts';
 import type { Columns } from './kernel/columns.ts';
@@ -362,6 +363,8 @@ export interface DataSource {
   flights(run: string, asking: Asking): Promise<readonly FlightSummary[]>;
   /** The same questions, answered of these iterations as if each had a dump. */
   flight(dump: number): Promise<DataSource>;
+  /** What is asked of which class is taken for which; its code comes when it is first asked for. */
+  confusion(): Promise<ConfusionSource>;
   /** Ids of the training samples in the batch of one of them. */
   flightBatch(run: string, dump: number, iteration: number, asking: Asking): Promise<readonly string[]>;
   correlation(run: string, settings: CorrelationSettings, asking: Asking): Promise<Correlation>;

@@ -20,6 +20,9 @@ const STEPPED: ReadonlySet<keyof View | null> = new Set([
   'appears',
   'depth',
   'flightZoom',
+  'at',
+  'to',
+  'cell',
 ]);
 
 export interface ViewStore {

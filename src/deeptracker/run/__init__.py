@@ -8,9 +8,9 @@
    are kept until it has grown.
 
 What is common to all runs is in opened.py, what concerns classes and samples in classes.py, filters and layers in
-filters.py, both together in correlation.py, many dumps in few columns in levels.py and class_levels.py, and what came
-just before a dump that showed trouble in flights.py. What rules find in all of it is in findings.py, what was tried on
-filters in experiments.py.
+filters.py, both together in correlation.py, which class is taken for which in confusion.py, many dumps in few columns
+in levels.py and class_levels.py, and what came just before a dump that showed trouble in flights.py. What rules find in
+all of it is in findings.py, what was tried on filters in experiments.py.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 
 from deeptracker.run.class_levels import ClassLevelAnswers
 from deeptracker.run.classes import WINDOWS
+from deeptracker.run.confusion import ConfusionAnswers
 from deeptracker.run.experiments import ExperimentAnswers
 from deeptracker.run.findings import FindingAnswers
 from deeptracker.run.flights import FlightAnswers
@@ -27,7 +28,7 @@ from deeptracker.run.levels import LevelAnswers
 __all__ = ["WINDOWS", "Run", "open_run"]
 
 
-class Run(FindingAnswers, ExperimentAnswers, FlightAnswers, LevelAnswers, ClassLevelAnswers):
+class Run(FindingAnswers, ExperimentAnswers, FlightAnswers, LevelAnswers, ClassLevelAnswers, ConfusionAnswers):
     """A run, read-only. Not safe for several threads at once: the caller holds a lock."""
 
 

@@ -24,6 +24,7 @@ from deeptracker.errors import (
     UnknownNameError,
 )
 from deeptracker.server import (
+    confusion_routes,
     correlation_routes,
     experiment_routes,
     finding_routes,
@@ -80,6 +81,7 @@ def create_app(root: str, access: Access | None = None, *, cache_bytes: int = DE
     app.include_router(layer_routes.router)
     app.include_router(flight_routes.router)
     app.include_router(correlation_routes.router)
+    app.include_router(confusion_routes.router)
     app.include_router(experiment_routes.router)
     app.include_router(finding_routes.router)
     _add_error_answers(app)

@@ -26,6 +26,7 @@ ROWS = {kind: (title, rule) for kind, title, rule in re.findall(r"^\| `([^`]+)` 
 
 CONSTANTS: dict[str, list[object]] = {
     "exploding-gradients": [f"{gradients.EXPLODED:,.0f}", gradients.GROWN, gradients.FIRST_DUMPS, gradients.LEAST_NEAR],
+    "not-finite": [network.NAMED_ALONE],
     "vanishing-gradients": [gradients.VANISHED],
     "initialisation": [network.INITIALISED_OFF],
     "frozen-layer": [network.FROZEN_DUMPS, network.NAMED_ALONE],

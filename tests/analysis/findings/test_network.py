@@ -33,14 +33,17 @@ def only(found) -> Finding:  # type: ignore[no-untyped-def]
     return one
 
 
-def test_nan_is_told_of_the_layer_where_it_came_first() -> None:
+def test_nan_is_told_of_each_layer_of_many_of_the_one_where_it_came_first() -> None:
     records = healthy_network()
     records[2].values["nonfinite"][8:, :] = 3
     records[4].values["nonfinite"][7:9, 5] = 1
+    assert [one.place.layer for one in not_finite(network(*records), ITERATIONS)] == [2, 4]
+    for index in (1, 5):
+        records[index].values["nonfinite"][12:] = 1
     found = only(not_finite(network(*records), ITERATIONS))
     assert (found.severity, found.place.layer, found.place.filters) == ("high", 4, (5,))
     assert (found.place.first, found.place.last) == (700, 800)
-    assert "So have conv2" in found.text
+    assert "so have conv1, conv2, conv5" in found.text
 
 
 @pytest.mark.parametrize(("gradient", "why"), [(0.1, "not in the optimizer"), (np.nan, "does not require them")])

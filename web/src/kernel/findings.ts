@@ -73,6 +73,7 @@ export function showing(finding: Finding, end: number): Partial<View> {
     ...(view === 'layers' && measure ? { stat: measure } : {}),
     ...(view === 'layers' && measure && layer !== null ? { filterStat: measure } : {}),
     ...(view === 'validation' && classes.length > 0 ? classesOf(classes) : {}),
+    ...(view === 'confusion' && classes.length === 2 ? { cell: [classes[0], classes[1]] as const } : {}),
     ...(view === 'validation' && samples.length === 1 ? { sample: samples[0] } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import { bisectLeft } from 'd3-array';
 import type { DumpSpan } from './axis.ts';
 import { Columns } from './columns.ts';
+import { MISSING, UNDEFINED } from './labels.ts';
 
 /**
  * What happened to the samples of one class? Everything is read off the matrix of predicted labels (samples, dumps).
@@ -9,9 +10,7 @@ import { Columns } from './columns.ts';
 export const CORRECT = 1;
 export const INCORRECT = 255;
 
-/** In place of a label: the sample was not evaluated; it was, and the network gave NaN or infinities. */
-export const MISSING = -1;
-export const UNDEFINED = -2;
+export { MISSING, UNDEFINED };
 
 export type Labels = Int16Array | Int32Array;
 

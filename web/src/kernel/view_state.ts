@@ -1,3 +1,4 @@
+import { MISSING, UNDEFINED } from './labels.ts';
 import type { ClassOrder } from './layout.ts';
 import { FILTER_DISTANCES, FLIGHT_MEASURES } from './measures.ts';
 import type { RowOrder } from './predictions.ts';
@@ -11,7 +12,7 @@ import type { RowOrder } from './predictions.ts';
 export type Span = readonly [number, number];
 
 /** In the order of their keys, 1 and on. */
-export const VIEWS = ['validation', 'layers', 'correlation', 'cube'] as const;
+export const VIEWS = ['validation', 'layers', 'correlation', 'cube', 'confusion'] as const;
 export type ViewName = (typeof VIEWS)[number];
 export type ChartKind = 'line' | 'horizon' | 'box';
 export type Normalisation = 'filter' | 'iteration' | 'global';
@@ -21,6 +22,8 @@ export type SpineColour = 'kind' | 'value';
 export type CubeLayout = 'cube' | 'flat' | 'front' | 'top';
 /** What a cell of the correlation shows: the mini-sets in it, or how many filters. */
 export type CorrelationCells = 'sets' | 'counts';
+/** How the classes of the confusion matrix are ordered; `confusion`: those taken for each other side by side. */
+export type MatrixOrder = 'cluster' | 'name' | 'error' | 'confusion';
 /** Which rules make an iteration an anomaly iteration. */
 export type Rule = 'either' | 'left' | 'right';
 
@@ -89,6 +92,12 @@ export interface View {
   readonly depth: Span | null;
   /** The list of findings is open: the key of the one that is looked at, or ALL_FINDINGS. */
   readonly finding: string | null;
+  /** The iteration that the confusion matrix shows, null for the newest; and another that it is compared with. */
+  readonly at: number | null;
+  readonly to: number | null;
+  readonly matrixOrder: MatrixOrder;
+  /** Selected cell of the matrix: the true class, and the predicted one or none (UNDEFINED, MISSING). */
+  readonly cell: Span | null;
 }
 
 /** In place of a key, which has its kind before the first dot. */
@@ -142,6 +151,10 @@ export const DEFAULTS: View = {
   pinnedClasses: [],
   depth: null,
   finding: null,
+  at: null,
+  to: null,
+  matrixOrder: 'cluster',
+  cell: null,
 };
 
 /** Into the flight before a dump, and out of it. */
@@ -167,6 +180,7 @@ export const FILTER_ORDERS: readonly FilterOrder[] = ['index', 'similarity', 'ac
 export const LAYOUTS: readonly CubeLayout[] = ['cube', 'flat', 'front', 'top'];
 export const CELLS: readonly CorrelationCells[] = ['sets', 'counts'];
 export const RULES: readonly Rule[] = ['either', 'left', 'right'];
+export const MATRIX_ORDERS: readonly MatrixOrder[] = ['cluster', 'name', 'error', 'confusion'];
 const SPINES: readonly SpineColour[] = ['kind', 'value'];
 const SORTS: readonly ClassOrder[] = ['hardest', 'name', 'score', 'similarity'];
 const ROWS: readonly RowOrder[] = ['similarity', 'label', 'final'];
@@ -229,6 +243,10 @@ export function encode(view: View): string {
   put('pc', encodeList(view.pinnedClasses), '');
   put('depth', view.depth && view.depth.join('.'), null);
   put('find', view.finding && findingKey(view.finding), null);
+  put('at', view.at, null);
+  put('to', view.to, null);
+  put('mo', view.matrixOrder, DEFAULTS.matrixOrder);
+  put('cell', view.cell && encodeCell(view.cell), null);
   return query.length ? `?${query.join('&')}` : '';
 }
 
@@ -283,10 +301,32 @@ export function decode(search: string): View {
     pinnedClasses: decodeList(query.get('pc')),
     depth: decodeSpan(query.get('depth'), '.', (x, y) => within(x) && within(y)),
     finding: query.has('find') ? findingKey(query.get('find')) : null,
+    at: natural(query.get('at')),
+    to: natural(query.get('to')),
+    matrixOrder: oneOf(query.get('mo'), MATRIX_ORDERS, DEFAULTS.matrixOrder),
+    cell: decodeCell(query.get('cell')),
   };
 }
 
 const within = (share: number) => share > 0 && share <= LARGEST_SHARE;
+
+/** What is predicted where it is no class, in words of the link. */
+const NO_CLASS: ReadonlyMap<string, number> = new Map([
+  ['nan', UNDEFINED],
+  ['missing', MISSING],
+]);
+
+function encodeCell([cls, predicted]: Span): string {
+  const word = [...NO_CLASS].find(([, label]) => label === predicted)?.[0];
+  return `${cls}.${word ?? predicted}`;
+}
+
+function decodeCell(text: string | null): Span | null {
+  const [first, second = '', ...rest] = (text ?? '').split('.');
+  const cls = natural(first);
+  const predicted = NO_CLASS.get(second) ?? natural(second);
+  return cls === null || predicted === null || rest.length > 0 ? null : [cls, predicted];
+}
 
 /** The id of a mini-set as it is written everywhere: twelve hexadecimal digits. */
 export function encodeId(id: number): string {

@@ -36,7 +36,7 @@ function anyView(random: () => number): View {
     anomaly: random() < 0.5 ? null : [integer(random, 100), integer(random, 1e6)],
     rows: pick(['similarity', 'label', 'final'] as const),
     rowHeight: 1 + integer(random, 8),
-    view: pick(['validation', 'layers', 'correlation', 'cube'] as const),
+    view: pick(['validation', 'layers', 'correlation', 'cube', 'confusion'] as const),
     stat: pick(['mean', 'sd', 'weight_median', 'update_ratio']),
     chart: pick(['line', 'horizon', 'box'] as const),
     bands: 1 + integer(random, 6),
@@ -66,6 +66,10 @@ function anyView(random: () => number): View {
     minis: Array.from({ length: integer(random, 4) }, (_, i) => i + 8 * integer(random, 2 ** 45)),
     pinnedClasses: list(),
     depth: random() < 0.5 ? null : [1 + integer(random, 999), 1 + integer(random, 999)],
+    at: random() < 0.5 ? null : integer(random, 1e6),
+    to: random() < 0.5 ? null : integer(random, 1e6),
+    matrixOrder: pick(['cluster', 'name', 'error', 'confusion'] as const),
+    cell: random() < 0.5 ? null : [integer(random, 1000), integer(random, 1000) - 2],
   };
 }
 
@@ -119,6 +123,17 @@ describe('mini-sets in a link', () => {
 
   it('are left out where they are no such name', () => {
     expect(decode('?mini=xyz.1.-00000000001.0x000000000a.FFFFFFFFFFFF').minis).toEqual([]);
+  });
+});
+
+describe('a cell of the confusion matrix', () => {
+  it('names a class that is predicted, or why there is none', () => {
+    expect(encode({ ...DEFAULTS, cell: [3, -2] })).toBe('?cell=3.nan');
+    expect(encode({ ...DEFAULTS, cell: [3, -1], at: 1600, to: 0 })).toBe('?at=1600&to=0&cell=3.missing');
+    expect(decode('?cell=12.7').cell).toEqual([12, 7]);
+    for (const text of ['3', '3.', '.4', '3.-4', '3.4.5', 'nan.3', 'a.b']) {
+      expect(decode(`?cell=${text}`).cell).toBeNull();
+    }
   });
 });
 

@@ -2,7 +2,7 @@
 
 Each rule takes the summaries of all layers, in the order of the network, which is taken for that of the data.
 
-1. *NaN or infinite*: any weight or gradient is. Told of the layer where it came first.
+1. *NaN or infinite*: any weight or gradient is. Of more than 3 layers it is told of the one where it came first.
 2. *Frozen*: no filter of a layer ever changes (at least 3 dumps) while other layers do. Without a gradient it does not
    require one; with one it is not in the optimizer, or its learning rate is 0.
 3. *Dead filters* (filters.py), not of the last layer, whose filters are the classes. Layers before one of which 90 %
@@ -44,22 +44,21 @@ INITIALISED_KINDS = ("conv", "linear")
 def not_finite(layers: Sequence[LayerSummary], iterations: Iterations) -> Iterator[Finding]:
     """Rule 1."""
     hit = [one for one in layers if one.nonfinite_filters]
-    if not hit:
-        return
-    first = min(hit, key=lambda one: int(np.argmax(one.nonfinite > 0)))
-    dumps = np.flatnonzero(first.nonfinite > 0)
-    at, last = int(iterations[dumps[0]]), int(iterations[dumps[-1]])
-    others = [one.layer.name for one in hit if one is not first]
-    beside = f" So have {named_layers(others)}." if others else ""
-    yield Finding(
-        "not-finite",
-        "high",
-        f"{len(first.nonfinite_filters)} of {first.layer.filters} filters of {first.layer.name} have weights or "
-        f"gradients that are NaN or infinite, from iteration {at:,} on.{beside}",
-        f"{int(first.nonfinite[dumps[0]]):,} such values at iteration {at:,}, and some at {len(dumps)} of "
-        f"{len(iterations)} dumps.",
-        Place(layer=first.index, filters=first.nonfinite_filters, first=at, last=last),
-    )
+    many = len(hit) > NAMED_ALONE
+    for one in [min(hit, key=lambda one: int(np.argmax(one.nonfinite > 0)))] if many else hit:
+        dumps = np.flatnonzero(one.nonfinite > 0)
+        at, last = int(iterations[dumps[0]]), int(iterations[dumps[-1]])
+        others = [other.layer.name for other in hit if other is not one]
+        beside = f" It was the first; so have {named_layers(others)}." if many else ""
+        yield Finding(
+            "not-finite",
+            "high",
+            f"{len(one.nonfinite_filters)} of {one.layer.filters} filters of {one.layer.name} have weights or "
+            f"gradients that are NaN or infinite, from iteration {at:,} on.{beside}",
+            f"{int(one.nonfinite[dumps[0]]):,} such values at iteration {at:,}, and some at {len(dumps)} of "
+            f"{len(iterations)} dumps.",
+            Place(layer=one.index, filters=one.nonfinite_filters, first=at, last=last),
+        )
 
 
 def frozen_layers(layers: Sequence[LayerSummary], iterations: Iterations) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ export const HELP = [
     keys: [
       ['C', 'cube or flat'],
       ['M', 'mini-sets or counts'],
-      ['1 2 3 4', 'Validation, Layer, Correlation view, cube'],
+      ['1 2 3 4 5', 'Validation, Layer, Correlation view, cube, Confusion view'],
       ['/', 'find a class or a layer'],
       ['F', 'findings'],
       ['?', 'this help'],

@@ -27,7 +27,9 @@ export interface Names {
 const MOST_NAMED = 2;
 const CUBE: readonly ViewName[] = ['correlation', 'cube'];
 /** The views that have what a restriction leaves out; iterations they all have. */
-const OF_CLASSES: readonly ViewName[] = ['validation', ...CUBE];
+const OF_CLASSES: readonly ViewName[] = ['validation', ...CUBE, 'confusion'];
+/** The views that have anomalies. */
+const OF_ANOMALIES: readonly ViewName[] = ['validation', ...CUBE];
 const OF_LAYERS: readonly ViewName[] = ['layers', ...CUBE];
 
 export function restrictionsOf(view: View, names: Names): Restriction[] {
@@ -52,9 +54,9 @@ export function restrictionsOf(view: View, names: Names): Restriction[] {
       view.win === null ? [] : [`window ${view.win}`],
       view.th === null ? [] : [`score ≥ ${view.th} %`],
     ];
-    add('setting', `Anomalies: ${parts.flat().join(', ')}`, SUGGESTED, OF_CLASSES);
+    add('setting', `Anomalies: ${parts.flat().join(', ')}`, SUGGESTED, OF_ANOMALIES);
   }
-  if (rule !== DEFAULTS.rule) add('rule', `Only the ${rule} rule`, { rule: DEFAULTS.rule }, OF_CLASSES);
+  if (rule !== DEFAULTS.rule) add('rule', `Only the ${rule} rule`, { rule: DEFAULTS.rule }, OF_ANOMALIES);
   if (view.above !== null) {
     const { label } = measureText(view.distance);
     add(

@@ -19,7 +19,7 @@ export const HELP = [
   {
     title: 'Page',
     keys: [
-      ['1 2 3 4', 'Validation, Layer, Correlation view, cube'],
+      ['1 2 3 4 5', 'Validation, Layer, Correlation view, cube, Confusion view'],
       ['G', 'the network as a graph'],
       ['/', 'find a layer'],
       ['F', 'findings'],

@@ -18,7 +18,7 @@ export const HELP = [
   {
     title: 'Page',
     keys: [
-      ['1 2 3 4', 'Validation, Layer, Correlation view, cube'],
+      ['1 2 3 4 5', 'Validation, Layer, Correlation view, cube, Confusion view'],
       ['/', 'find a class'],
       ['F', 'findings'],
       ['?', 'this help'],
