@@ -2,8 +2,18 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
 /** What every view needs: in one file it packs better than in the many that it would be split into. */
-const SHARED =
-  /src\/(kernel\/(measures|axis|view_state|columns|frame|format|colour|detail)|source|http|http_source|http_columns|http_correlation|view\.svelte|part\.svelte)\.|d3-array|internmap/;
+const SHARED = new RegExp(
+  [
+    'src/(App|main|source|http|http_source|http_columns|http_correlation|(view|part|settings)\\.svelte)\\.',
+    'src/(unowned|detailed)\\.svelte\\.',
+    'src/kernel/(measures|axis|view_state|columns|frame|format|colour|detail)\\.',
+    'src/marks/(triangles|brush|iteration_axis|stage_bar|legend|stripes)\\.',
+    'src/views/RunPage\\.',
+    'src/views/frame/(RunFrame|Header|Icon|StateDot|NameSearch|Notices|FailureCard|ViewFailure|StageCanvas|StageMessages)\\.',
+    'src/views/frame/(ExportMenu|Slider|Segments|late_script|restricted|run_data|time_stage|time_actions|time_cursor|time_gestures)\\.',
+    'd3-array|internmap',
+  ].join('|'),
+);
 
 /** What every view of a run needs besides. */
 const FRAME =

@@ -11,7 +11,9 @@ from deeptracker import open_run
 from deeptracker.run.correlation import Movers
 from tests.browser.planted_groups import TOP
 
-VIEW = f"?run=planted&view=cube&top={TOP}"
+RUN = f"?run=planted&view=cube&top={TOP}"
+VIEW = f"{RUN}&win=10&th=35"
+"""With the setting that `Run.correlation` has by default, whatever is suggested."""
 
 SEEK = """async ([face, along, across, steps]) => {
   const panel = document.querySelector(`[data-testid=face-${face}]`);

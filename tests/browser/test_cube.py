@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from deeptracker import open_run
 from deeptracker.run.correlation import Movers
 from tests.browser.conftest import Minis, ShowCube, ready
-from tests.browser.exploring import VIEW, choose, names, number_of, reading, seek
+from tests.browser.exploring import RUN, VIEW, choose, names, number_of, reading, seek
 from tests.browser.planted_groups import EVERY, GROUPS, NAMES, TOP
 from tests.browser.test_validation import query, slide
 
@@ -124,9 +124,9 @@ def test_p3_from_a_mini_set_to_filters_and_classes(cube: ShowCube, explored: Pat
 
 def test_restrictions_hold_in_all_views_and_are_taken_back_in_any(cube: ShowCube) -> None:
     search = "&win=9&th=40&rule=left&it=3000-29000&rc=0-4&rl=0.5&min=2&sig=1"
-    page = cube(f"{VIEW}{search}")
+    page = cube(f"{RUN}{search}")
     chips = page.get_by_test_id("restrictions")
-    of = ["iterations", "classes", "layers", "window", "score", "rule", "top", "appears", "significant"]
+    of = ["iterations", "classes", "layers", "setting", "rule", "top", "appears", "significant"]
     for view in ("cube", "correlation", "layers", "validation"):
         page.get_by_test_id(f"view-{view}").click()
         ready(page)
@@ -155,12 +155,12 @@ def test_restrictions_hold_in_all_views_and_are_taken_back_in_any(cube: ShowCube
     expect(chips).to_have_count(0)
     assert query(page) == {"run": "planted"}
     page.go_back()
-    expect(chips.get_by_test_id("restriction-score")).to_be_visible()
+    expect(chips.get_by_test_id("restriction-setting")).to_be_visible()
 
 
 def test_header_and_controls_take_two_rows_where_it_is_narrow(cube: ShowCube, page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
-    cube(f"{VIEW}&th=36")
+    cube(f"{RUN}&win=10&th=36")
     assert page.locator("header").bounding_box()["height"] <= 96
     overflow = "all => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.className)"
     assert page.locator("header, header .title, header .actions, header .controls > *").evaluate_all(overflow) == []

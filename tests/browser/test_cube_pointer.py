@@ -25,7 +25,7 @@ from tests.browser.conftest import SCALE, ready
 pytestmark = pytest.mark.browser
 
 THRESHOLD = 30
-VIEW = f"?run=net&view=cube&th={THRESHOLD}"
+VIEW = f"?run=net&view=cube&win=10&th={THRESHOLD}"
 POINTS = 60
 COLUMN, MARGIN, ROW, GAP = 4, 3, 2, 3
 LARGEST_TRIANGLE = 13

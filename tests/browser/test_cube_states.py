@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from benchmarks.generate import Scale, write_run
 from deeptracker import open_run
 from tests.browser.conftest import Minis, ShowCube, ready
-from tests.browser.exploring import VIEW, seek
+from tests.browser.exploring import RUN, VIEW, seek
 from tests.browser.planted_groups import GROUPS, NAMES
 from tests.browser.test_validation import query
 
@@ -18,13 +18,15 @@ pytestmark = pytest.mark.browser
 
 
 def test_no_anomaly_says_the_highest_score_and_offers_to_use_it(cube: ShowCube) -> None:
-    page = cube(f"{VIEW}&th=100")
+    page = cube(f"{RUN}&win=10&th=100")
     notice = page.get_by_test_id("no-anomalies")
     expect(notice).to_contain_text(re.compile(r"No class reaches score 100 % with window 10\. Highest is \d+ % \("))
+    expect(page.get_by_test_id("use-threshold")).to_contain_text("Use suggested", timeout=20_000)
     page.get_by_test_id("use-threshold").click()
     ready(page)
     expect(notice).to_have_count(0)
-    assert int(query(page)["th"]) < 100
+    assert not {"win", "th"} & set(query(page))
+    expect(page.get_by_test_id("setting-origin")).to_have_text("suggested")
 
 
 def test_each_thing_that_hides_everything_can_be_taken_back(cube: ShowCube) -> None:
@@ -34,7 +36,7 @@ def test_each_thing_that_hides_everything_can_be_taken_back(cube: ShowCube) -> N
     page.get_by_test_id("use-threshold").click()
     ready(page)
     assert "min" not in query(page)
-    page = cube("?run=planted&view=cube&above=50")
+    page = cube(f"{VIEW}&above=50")
     expect(notice).to_contain_text("No filter moved further than 50")
     page.get_by_test_id("use-threshold").click()
     ready(page)
@@ -61,7 +63,7 @@ def test_runs_with_little_or_much_say_what_they_are_and_what_to_do(cube: ShowCub
     expect(page.get_by_test_id("no-anomalies")).to_contain_text("Record more often")
     page = cube("?run=one-class&view=cube")
     expect(page.get_by_test_id("no-anomalies")).to_contain_text("This run has one class")
-    page = cube(f"{VIEW}&th={lonely(explored)}")
+    page = cube(f"{RUN}&win=10&th={lonely(explored)}")
     expect(page.get_by_test_id("advice")).to_contain_text("Only one class has anomaly iterations")
     page.get_by_test_id("use-threshold").click()
     ready(page)

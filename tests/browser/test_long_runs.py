@@ -163,7 +163,7 @@ def test_classes_show_means_their_newest_error_and_export_every_dump(show: Open,
 def test_so_does_the_cube_for_the_filters_of_its_front(show: Open, long: tuple[str, Path]) -> None:
     link, _ = long
     asked: list[str] = []
-    page = show("/?run=long&view=cube&th=20", base=link)
+    page = show("/?run=long&view=cube&win=10&th=20", base=link)
     expect(page.get_by_test_id("level")).to_have_text("Each column: 4 dumps")
     page.on("request", lambda request: asked.append(request.url) if "correlation-rows" in request.url else None)
     x, y, width = page.get_by_test_id("face-front").evaluate(

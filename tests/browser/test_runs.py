@@ -110,7 +110,7 @@ def test_a_live_run_grows_on_the_page_and_keeps_what_was_chosen(page: Page, tmp_
     for _ in range(6):
         next(dumps)
     with served(tmp_path) as base:
-        page.goto(f"{base}?run=live&th=0")
+        page.goto(f"{base}?run=live&win=10&th=0")
         ready(page)
         expect(page.get_by_test_id("dumps")).to_contain_text("6")
         expect(page.get_by_test_id("run-state")).to_have_attribute("data-state", "live")

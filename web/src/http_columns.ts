@@ -64,3 +64,7 @@ export function grownMatrix<T extends Cells>(
 ): Columns<T> {
   return grown(held, shape[0], first, block as T);
 }
+
+export function namesOf({ header }: Frame): string[] {
+  return (header['names'] ?? []) as string[];
+}

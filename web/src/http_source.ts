@@ -7,6 +7,7 @@ import {
   firstOf,
   grown,
   grownMatrix,
+  namesOf,
   placeOf,
   since,
   within,
@@ -14,10 +15,13 @@ import {
 import { correlationOf, correlationQuery } from './http_correlation.ts';
 import { address, follow, frame, json, type Query } from './http.ts';
 import type { Range } from './kernel/detail.ts';
+import type { Experiment } from './kernel/experiments.ts';
+import type { Findings } from './kernel/findings.ts';
 import type { FlightSummary } from './kernel/flights.ts';
-import { arrayOf, type Frame } from './kernel/frame.ts';
+import { arrayOf } from './kernel/frame.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels } from './kernel/predictions.ts';
+import type { Suggestions } from './kernel/suggested.ts';
 import type { FilterOrder, Normalisation } from './kernel/view_state.ts';
 import type {
   Anomalies,
@@ -49,10 +53,6 @@ import type {
   TopCounts,
   TopFilters,
 } from './source.ts';
-
-function namesOf({ header }: Frame): string[] {
-  return (header['names'] ?? []) as string[];
-}
 
 /** The server's HTTP API (docs/http-api.md). */
 export class HttpSource implements DataSource {
@@ -134,6 +134,19 @@ export class HttpSource implements DataSource {
   async anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts> {
     const got = await frame(this.about('anomaly-counts', run), asking);
     return { windows: data(got, 'windows'), counts: data(got, 'counts') };
+  }
+
+  suggestions(run: string, asking: Asking): Promise<Suggestions> {
+    return json(this.about('suggestions', run), asking);
+  }
+
+  findings(run: string, asking: Asking): Promise<Findings> {
+    return json(this.about('findings', run), asking);
+  }
+
+  /** They may come after the run has ended. */
+  async experiments(run: string, asking: Asking): Promise<readonly Experiment[]> {
+    return (await json<{ experiments: Experiment[] }>(address('experiments', { run }), asking)).experiments;
   }
 
   async classSamples(

@@ -7,6 +7,9 @@ import type { Detail, Range } from './kernel/detail.ts';
 import type { FlightSummary } from './kernel/flights.ts';
 import type { NetworkAnswer } from './kernel/network.ts';
 import type { Labels, RuleCounts } from './kernel/predictions.ts';
+import type { Suggestions } from './kernel/suggested.ts';
+import type { Experiment } from './kernel/experiments.ts';
+import type { Findings } from './kernel/findings.ts';
 import type { FilterOrder, Normalisation, Rule, Span } from './kernel/view_state.ts';
 
 /**
@@ -303,6 +306,10 @@ export interface DataSource {
   clusters(run: string, k: number, asking: Asking): Promise<Clusters>;
   anomalies(run: string, window: number, threshold: number, asking: Asking): Promise<Anomalies>;
   anomalyCounts(run: string, asking: Asking): Promise<AnomalyCounts>;
+  suggestions(run: string, asking: Asking): Promise<Suggestions>;
+  findings(run: string, asking: Asking): Promise<Findings>;
+  /** What inactivating filters did, the newest first. */
+  experiments(run: string, asking: Asking): Promise<readonly Experiment[]>;
   /** `window`, in dumps, is that of the rules of anomalies. */
   classSamples(
     run: string,

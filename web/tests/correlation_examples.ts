@@ -1,4 +1,5 @@
 import type { CorrelationTable } from '../src/kernel/correlation.ts';
+import { withSetting } from '../src/kernel/suggested.ts';
 import { DEFAULTS } from '../src/kernel/view_state.ts';
 import type { Correlation } from '../src/source.ts';
 import { settingsOf } from '../src/views/cube/question.ts';
@@ -41,7 +42,7 @@ export function answer(change: Partial<Correlation> = {}): Correlation {
     ...EXAMPLE,
     iteration: 7800,
     branch: 0,
-    settings: settingsOf(DEFAULTS),
+    settings: settingsOf(withSetting(DEFAULTS, [])),
     extent: { iterations: 4, classes: 3, layers: 2, filters: 7, sets: 4, tests: 12 },
     highest: { score: 0.75, class: 7, dump: 30, rule: 'left' },
     dumps: 40,

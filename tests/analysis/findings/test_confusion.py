@@ -68,7 +68,8 @@ def test_the_stronger_direction_is_the_sentence() -> None:
     moved(predicted, 8, 3, 0.4)
     (one,) = confused_classes(record_of(predicted))
     assert one.text.startswith("40 % of class 8 are taken for class 3")
-    assert one.place.classes == (3, 8)
+    assert one.place.classes == (8, 3)
+    assert one.key == "confused-classes.c3.c8"  # whichever is stronger later
 
 
 def test_it_says_how_confusion_moves() -> None:

@@ -30,10 +30,11 @@ export type Rule = 'either' | 'left' | 'right';
 export interface View {
   readonly run: string | null;
   readonly view: ViewName;
-  /** Clusters; anomaly window in dumps; threshold in per cent. */
+  /** Clusters. */
   readonly k: number;
-  readonly win: number;
-  readonly th: number;
+  /** Anomaly window in dumps and threshold in per cent; null for what is suggested (suggested.ts). */
+  readonly win: number | null;
+  readonly th: number | null;
   readonly anomalies: boolean;
   readonly only: boolean;
   readonly sort: ClassOrder;
@@ -89,6 +90,8 @@ export interface View {
   readonly pinnedClasses: readonly number[];
   /** Depth of the cube in thousandths of the stage's width and height; null until it is dragged. */
   readonly depth: Span | null;
+  /** The list of findings is open: the key of the one that is looked at, or ALL_FINDINGS. */
+  readonly finding: string | null;
   /** The iteration that the confusion matrix shows, null for the newest; and another that it is compared with. */
   readonly at: number | null;
   readonly to: number | null;
@@ -97,12 +100,15 @@ export interface View {
   readonly cell: Span | null;
 }
 
+/** In place of a key, which has its kind before the first dot. */
+export const ALL_FINDINGS = 'all';
+
 export const DEFAULTS: View = {
   run: null,
   view: 'validation',
   k: 4,
-  win: 10,
-  th: 35,
+  win: null,
+  th: null,
   anomalies: true,
   only: false,
   sort: 'hardest',
@@ -144,6 +150,7 @@ export const DEFAULTS: View = {
   minis: [],
   pinnedClasses: [],
   depth: null,
+  finding: null,
   at: null,
   to: null,
   matrixOrder: 'cluster',
@@ -159,7 +166,7 @@ export const OUT_OF_FLIGHT: Partial<View> = { flight: null, flightZoom: null };
 
 export const BOUNDS = {
   k: [2, 12],
-  win: [2, 60],
+  win: [1, 60],
   th: [0, 100],
   rowHeight: [1, 8],
   bands: [1, 6],
@@ -181,6 +188,7 @@ const LONGEST_LIST = 5000;
 const ID_DIGITS = 12;
 const MOST_MINIS = 60;
 const LARGEST_SHARE = 999;
+const LONGEST_KEY = 200;
 
 export function encode(view: View): string {
   const query: string[] = [];
@@ -234,6 +242,7 @@ export function encode(view: View): string {
   put('mini', view.minis.map(encodeId).join('.'), '');
   put('pc', encodeList(view.pinnedClasses), '');
   put('depth', view.depth && view.depth.join('.'), null);
+  put('find', view.finding && findingKey(view.finding), null);
   put('at', view.at, null);
   put('to', view.to, null);
   put('mo', view.matrixOrder, DEFAULTS.matrixOrder);
@@ -248,8 +257,8 @@ export function decode(search: string): View {
     run: query.get('run') || null,
     view: oneOf(query.get('view'), VIEWS, DEFAULTS.view),
     k: clamped(query.get('k'), DEFAULTS.k, BOUNDS.k),
-    win: clamped(query.get('win'), DEFAULTS.win, BOUNDS.win),
-    th: clamped(query.get('th'), DEFAULTS.th, BOUNDS.th),
+    win: clamped(query.get('win'), null, BOUNDS.win),
+    th: clamped(query.get('th'), null, BOUNDS.th),
     anomalies: query.get('an') !== '0',
     only: query.get('only') === '1',
     sort: oneOf(query.get('sort'), SORTS, DEFAULTS.sort),
@@ -291,6 +300,7 @@ export function decode(search: string): View {
     minis: decodeIds(query.get('mini')),
     pinnedClasses: decodeList(query.get('pc')),
     depth: decodeSpan(query.get('depth'), '.', (x, y) => within(x) && within(y)),
+    finding: query.has('find') ? findingKey(query.get('find')) : null,
     at: natural(query.get('at')),
     to: natural(query.get('to')),
     matrixOrder: oneOf(query.get('mo'), MATRIX_ORDERS, DEFAULTS.matrixOrder),
@@ -362,10 +372,16 @@ function natural(text: string | null): number | null {
   return Number(text);
 }
 
-function clamped(text: string | null, fallback: number, [lo, hi]: Span): number {
+function clamped<T extends number | null>(text: string | null, fallback: T, [lo, hi]: Span): number | T {
   if (text === null || text.trim() === '') return fallback;
   const value = Math.round(Number(text));
   return Number.isFinite(value) ? Math.min(hi, Math.max(lo, value)) : fallback;
+}
+
+/** Of a finding in many classes the key would make the link long: then all are shown. */
+function findingKey(text: string | null): string {
+  const known = text !== null && text.length <= LONGEST_KEY && /^[a-z0-9.-]+$/.test(text);
+  return known ? text : ALL_FINDINGS;
 }
 
 /** The name of a measure; whether the run has it is seen when the network is known. */

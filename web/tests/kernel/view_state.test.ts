@@ -21,8 +21,9 @@ function anyView(random: () => number): View {
   return {
     run: pick([null, 'a', 'live/digits', 'ein Lauf & mehr=?#%/ü']),
     k: 2 + integer(random, 11),
-    win: 2 + integer(random, 59),
-    th: integer(random, 101),
+    win: random() < 0.3 ? null : 1 + integer(random, 60),
+    th: random() < 0.3 ? null : integer(random, 101),
+    finding: pick([null, 'all', 'dead-filters.l3', 'swapped-classes.c1.c12']),
     anomalies: random() < 0.5,
     only: random() < 0.5,
     sort: pick(['hardest', 'name', 'score', 'similarity'] as const),
@@ -88,10 +89,15 @@ describe('encode and decode', () => {
   });
 
   it('clamp numbers and take the default for what has no meaning', () => {
-    expect(decode('?k=99&win=1&th=-4&rh=0')).toMatchObject({ k: 12, win: 2, th: 0, rowHeight: 1 });
+    expect(decode('?k=99&win=0&th=-4&rh=0')).toMatchObject({ k: 12, win: 1, th: 0, rowHeight: 1 });
     expect(decode('?k=&win=abc&th=NaN&rh=Infinity&sort=random&rows=__proto__')).toEqual(DEFAULTS);
     expect(decode('?it=9-3&br=4-4&a=3&s=-1&mark=x.-2.5-1')).toEqual(DEFAULTS);
     expect(decode('?it=1-2-3&br=1e3-2e3').zoom).toBeNull();
+  });
+
+  it('open all findings where one has no name that can be one', () => {
+    expect(decode('?find=%3Cb%3E').finding).toBe('all');
+    expect(encode({ ...DEFAULTS, finding: `class-easy-early${'.c12'.repeat(60)}` })).toBe('?find=all');
   });
 
   it('never throw, whatever the link says', () => {

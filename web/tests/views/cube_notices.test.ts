@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { withSetting } from '../../src/kernel/suggested.ts';
 import { DEFAULTS, type View } from '../../src/kernel/view_state.ts';
 import type { Correlation } from '../../src/source.ts';
 import { advice, emptiness } from '../../src/views/cube/emptiness.ts';
-import { isMeagre, tooMuch } from '../../src/views/cube/limits.ts';
+import { tooMuch } from '../../src/views/cube/limits.ts';
+import { isMeagre, type Told } from '../../src/views/cube/told.ts';
 import { settingsOf } from '../../src/views/cube/question.ts';
 import { answer, NAMES } from '../correlation_examples.ts';
 
@@ -20,14 +22,15 @@ const counts = {
   counts: Int32Array.from({ length: 101 }, (_, percent) => 40 * (100 - percent)),
 };
 
-function told(view: Partial<View>, found: Partial<Correlation>, classes = NAMES.length) {
-  const whole = { ...DEFAULTS, ...view };
+function told(view: Partial<View>, found: Partial<Correlation>, classes = NAMES.length): Told {
+  const whole = withSetting({ ...DEFAULTS, ...view }, []);
   return {
     view: whole,
     found: answer({ settings: settingsOf(whole), ...found }),
     counts,
     classes,
     nameOf: (cls: number) => NAMES[cls],
+    suggested: { settings: null, isSet: true },
   };
 }
 
@@ -49,7 +52,7 @@ describe('emptiness', () => {
     const highest = { score: 0.312, class: 4, dump: 9, rule: 'left' };
     const said = emptiness(told({ th: 40 }, { ...none, highest }));
     expect(said?.text).toBe('No class reaches score 40 % with window 10. Highest is 31 % (elk).');
-    expect(said).toMatchObject({ label: 'Use 31 %', change: { th: 31 } });
+    expect(said).toMatchObject({ label: 'Use 31 %', change: { win: 10, th: 31 } });
   });
 
   it('offers either rule where only the other one fires', () => {
@@ -113,7 +116,7 @@ describe('tooMuch', () => {
     expect(many).toEqual({
       text: 'One thing. Another.',
       label: 'Score ≥ 95 % shows 200 anomalies',
-      change: { th: 95 },
+      change: { win: 10, th: 95 },
     });
     expect(tooMuch(told({}, {}), ['One thing.'], false)?.label).toBeNull();
   });

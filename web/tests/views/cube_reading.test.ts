@@ -4,6 +4,7 @@ import { CorrelationIndex } from '../../src/kernel/correlation.ts';
 import type { ClassErrors, CorrelationRows, Overall } from '../../src/source.ts';
 import { NOTHING, type CubeHover } from '../../src/views/cube/hit.ts';
 import { settingsOf } from '../../src/views/cube/question.ts';
+import { withSetting } from '../../src/kernel/suggested.ts';
 import { DEFAULTS } from '../../src/kernel/view_state.ts';
 import { chanceText, probabilityText, readingOf, type Readable } from '../../src/views/cube/reading.ts';
 import { EXAMPLE, NAMES } from '../correlation_examples.ts';
@@ -21,7 +22,7 @@ const cells = new Uint8Array(EXAMPLE.filters.length * DUMPS).fill(1);
 cells[4 * DUMPS + 9] = 255;
 const rows: CorrelationRows = {
   ...cursor,
-  settings: settingsOf(DEFAULTS),
+  settings: settingsOf(withSetting(DEFAULTS, [])),
   by: 'filter',
   detail: { level: 1, first: 0, end: DUMPS },
   dumps: DUMPS,

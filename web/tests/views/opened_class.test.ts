@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Columns } from '../../src/kernel/columns.ts';
 import type { Range } from '../../src/kernel/detail.ts';
+import { withSetting } from '../../src/kernel/suggested.ts';
 import { DEFAULTS, type View } from '../../src/kernel/view_state.ts';
 import type { Asking, ClassSamples, DataSource, TakenFor } from '../../src/source.ts';
 import { OpenedClass } from '../../src/views/validation/opened_class.svelte.ts';
@@ -84,7 +85,7 @@ function opened(dumps: number, { gap = false } = {}) {
     await settled();
     for (let before = -1; before < asked.length;) {
       before = asked.length;
-      entry.ask({ ...DEFAULTS, win: 10, ...view }, { columns, span, dumps });
+      entry.ask(withSetting({ ...DEFAULTS, ...view }, []), { columns, span, dumps });
       await settled();
     }
   };
@@ -95,7 +96,11 @@ function opened(dumps: number, { gap = false } = {}) {
 describe('OpenedClass', () => {
   it('asks for all that there is at once where a column is a dump, and for what samples are taken for afterwards', async () => {
     const { asked, entry, ask, said } = opened(100);
-    entry.ask({ ...DEFAULTS, anomaly: [CLS, 400] }, { columns: 100, span: null, dumps: 100 });
+    entry.ask(withSetting({ ...DEFAULTS, anomaly: [CLS, 400] }, []), {
+      columns: 100,
+      span: null,
+      dumps: 100,
+    });
     expect(said()).toEqual(['samples all']);
     await ask({ anomaly: [CLS, 400], rows: 'final' });
     expect(said()).toEqual(['samples all', 'taken all']);

@@ -28,8 +28,7 @@ describe('restrictionsOf', () => {
       'Iterations 1,200 – 34,000',
       'Only gong',
       'Only 3 layers',
-      'Window 12',
-      'Score ≥ 40 %',
+      'Anomalies: window 12, score ≥ 40 %',
       'Only the left rule',
       'Top 50 filters',
       'Mini-sets that appear ≥ 3 times',
@@ -68,7 +67,7 @@ describe('restrictionsOf', () => {
         .filter(({ isHere }) => !isHere)
         .map(({ id }) => id);
     expect([elsewhere('cube'), elsewhere('correlation')]).toEqual([[], []]);
-    expect(elsewhere('layers')).toEqual(['classes', 'window', 'score', 'rule', 'appears', 'significant']);
+    expect(elsewhere('layers')).toEqual(['classes', 'setting', 'rule', 'appears', 'significant']);
     expect(elsewhere('validation')).toEqual(['layers', 'top', 'appears', 'significant']);
   });
 

@@ -153,7 +153,7 @@ def confused_classes(record: ConfusionRecord, besides: Collection[int] = ()) -> 
             f"{_direction(record, directions, pair)}{_direction(record, directions, pair[::-1])}In the first quarter "
             f"since the network has learned {percent(before)} of {a} were taken for {b}, at last {percent(share)}: it "
             f"{_moved(before, share)}.{others if len(pairs) > MOST_PAIRS else ''}",
-            Place(classes=pair, first=int(course.iterations[course.learned]), last=int(course.iterations[-1])),
+            Place(classes=stronger, first=int(course.iterations[course.learned]), last=int(course.iterations[-1])),
         )
 
 

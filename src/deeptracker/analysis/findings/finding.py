@@ -26,7 +26,10 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where it is: a layer (its index; None: no single one) and filters of it, classes, samples (indexes in class
-    order), and iterations of training `first` to `last`, inclusive. Empty where it concerns none, or all."""
+    order), and iterations of training `first` to `last`, inclusive. Empty where it concerns none, or all.
+
+    Of two classes that are confused the first is the true one of most samples.
+    """
 
     layer: int | None = None
     filters: tuple[int, ...] = ()
@@ -77,7 +80,7 @@ class Finding:
         parts = [self.kind]
         if self.place.layer is not None:
             parts.append(f"l{self.place.layer}")
-        classes = self.place.classes
+        classes = sorted(self.place.classes)
         parts += [f"c{cls}" for cls in classes] if len(classes) <= MOST_IN_KEY else ["many"]
         return ".".join(parts)
 

@@ -104,7 +104,7 @@ def dead_filters(layers: Sequence[LayerSummary], iterations: Iterations) -> Iter
             continue
         share, first = len(one.dead) / one.layer.filters, int(iterations[one.dead_since])
         before = [other.layer.name for other in layers[:place] if other.dead] if one.is_dead else []
-        through = f" Hardly anything comes through them to {named_layers(before)}." if before else ""
+        through = f" Where {named_layers(before)} lack gradients it may be for that." if before else ""
         begun = "from the beginning" if one.dead_since <= 1 else f"since iteration {first:,}"
         moved = median(one.update[one.update > 0])
         others = f" A step changed those that moved by {moved:.1e} of their weights (median)." if moved > 0 else ""

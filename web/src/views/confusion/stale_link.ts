@@ -1,5 +1,5 @@
 import type { View } from '../../kernel/view_state.ts';
-import { missingRestrictions } from '../frame/restrictions.ts';
+import { missingRestrictions } from '../frame/restricted.ts';
 import type { ConfusionData } from './confusion_data.svelte.ts';
 
 /** What a link names and this run does not have: said once, and taken out of the view. Null where all is there. */

@@ -36,6 +36,7 @@ export class CubeData implements Follower {
   /** Code that the side panel is completed with. */
   readonly panel = new Part<typeof import('./panel_parts.ts')>();
 
+  #awaits = $state(false);
   #last: Shown | null = null;
   readonly shown: Shown | null = $derived.by(() => {
     const found = this.correlation.value;
@@ -70,20 +71,24 @@ export class CubeData implements Follower {
   }
 
   /** Ask for whatever this view needs and does not have. */
-  ask(view: View, look: CubeLook): void {
+  ask(link: View, look: CubeLook): void {
     const { source, id, waiting, info, hasPredictions } = this.run;
     this.run.ask();
-    if (!info.value || waiting) return;
+    const knows = info.value !== null && !waiting;
+    this.#awaits = knows && hasPredictions && this.hasFilters && this.run.awaitsSetting(link);
+    if (!knows) return;
     this.answer.load(id, async (_, asking) => networkOf(await source.network(id, asking)));
     if (!hasPredictions || !this.hasFilters) return;
-    const settings = settingsOf(view);
+    this.run.askSuggestions();
+    this.errors.load(id, look, (range, held, asking) => source.classes(id, range, held, asking));
+    this.counts.load(id, (_, asking) => source.anomalyCounts(id, asking));
+    if (this.run.awaitsSetting(link)) return;
+    const settings = settingsOf(this.run.withSetting(link));
     this.correlation.load(
       questionOf(settings),
       (_, asking) => source.correlation(id, settings, asking),
       'keep',
     );
-    this.counts.load(id, (_, asking) => source.anomalyCounts(id, asking));
-    this.errors.load(id, look, (range, held, asking) => source.classes(id, range, held, asking));
     this.#askRows(look);
   }
 
@@ -154,7 +159,8 @@ export class CubeData implements Follower {
     if (!run.settled) return false;
     if (!run.info.value || run.waiting) return true;
     // The panel completes a picture that can be used without it.
-    return this.parts.every(({ part }) => !part.busy || part === this.panel) && this.#isNewest;
+    const isIdle = this.parts.every(({ part }) => !part.busy || part === this.panel);
+    return isIdle && !this.#awaits && this.#isNewest;
   }
 
   get #isNewest(): boolean {

@@ -1,8 +1,8 @@
 import { lowerThreshold } from '../../kernel/anomaly_counts.ts';
 import { countText, valueText } from '../../kernel/format.ts';
 import type { View } from '../../kernel/view_state.ts';
-import { whyNoAnomalies, type Suggestion } from '../frame/no_anomalies.ts';
-import type { Told } from './limits.ts';
+import { whyNoAnomalies, type Remedy } from '../frame/no_anomalies.ts';
+import type { Told } from './told.ts';
 
 /** What is said of an answer that is empty, or holds so little that nothing can be compared: why, and what would help. */
 
@@ -12,13 +12,13 @@ const WORTHWHILE = 10;
 const ALL: Partial<View> = { zoom: null, onlyClasses: [], onlyLayers: [], appears: 1, significant: false };
 
 /** Nothing can be drawn, or nothing on the correlation's face. */
-export function emptiness(told: Told): Suggestion | null {
+export function emptiness(told: Told): Remedy | null {
   const { found } = told;
   if (found.classes.length === 0) return noColumns(told);
   return found.setId.length === 0 ? noRows(told) : null;
 }
 
-function noColumns({ view, found, counts, classes, nameOf }: Told): Suggestion | null {
+function noColumns({ view, found, counts, classes, nameOf, suggested }: Told): Remedy | null {
   if (found.dumps < 2) {
     return {
       text:
@@ -50,10 +50,16 @@ function noColumns({ view, found, counts, classes, nameOf }: Told): Suggestion |
       change: { rule: 'either' },
     };
   }
-  return whyNoAnomalies({ window, threshold, highest: found.highest }, found.dumps, counts, nameOf);
+  return whyNoAnomalies(
+    { window, threshold, highest: found.highest },
+    found.dumps,
+    counts,
+    nameOf,
+    suggested,
+  );
 }
 
-function noRows({ view, found }: Told): Suggestion {
+function noRows({ view, found }: Told): Remedy {
   const { extent, settings } = found;
   if (extent.filters === 0) {
     return settings.above === null
@@ -91,12 +97,12 @@ function noRows({ view, found }: Told): Suggestion {
 }
 
 /** A single class: there is nothing to compare. */
-export function advice({ view, found, counts }: Told): Suggestion | null {
+export function advice({ view, found, counts }: Told): Remedy | null {
   if (found.extent.classes !== 1 || found.setId.length === 0) return null;
   const lower = counts && lowerThreshold(counts, view.win, view.th, WORTHWHILE);
   return {
     text: 'Only one class has anomaly iterations, so mini-sets cannot be told apart by their classes: nothing is beyond chance.',
     label: lower ? `Score ≥ ${lower.percent} % shows ${lower.count} anomalies` : null,
-    change: lower ? { th: lower.percent } : {},
+    change: lower ? { win: view.win, th: lower.percent } : {},
   };
 }

@@ -25,7 +25,7 @@ function draw(surface: Surface, scene: Scene, stage: CubeStage): void {
   surface.text(noteOf(stage), 16, height + NOTE_HEIGHT / 2 - 2, { size: 10, fill: theme.ink3 });
 }
 
-function noteOf({ run, data, store: { v } }: CubeStage): string {
+function noteOf({ run, data, asked: v }: CubeStage): string {
   const found = data.shown?.correlation;
   if (!found) return run.name;
   const { settings } = found;

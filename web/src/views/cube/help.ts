@@ -18,6 +18,7 @@ export const HELP = [
       ['M', 'mini-sets or counts'],
       ['1 2 3 4 5', 'Validation, Layer, Correlation view, cube, Confusion view'],
       ['/', 'find a class or a layer'],
+      ['F', 'findings'],
       ['?', 'this help'],
       ['Alt ←', 'undo (the browser’s Back)'],
     ],

@@ -1,18 +1,7 @@
-import { stricterThreshold, type AnomalyCounts } from '../../kernel/anomaly_counts.ts';
-import type { View } from '../../kernel/view_state.ts';
-import type { Correlation } from '../../source.ts';
-import type { Suggestion } from '../frame/no_anomalies.ts';
+import { stricterThreshold } from '../../kernel/anomaly_counts.ts';
+import type { Remedy } from '../frame/no_anomalies.ts';
 import { TOP } from './question.ts';
-
-/** An answer, and what is known besides: what should be said of it? */
-export interface Told {
-  readonly view: View;
-  readonly found: Correlation;
-  readonly counts: AnomalyCounts | null;
-  /** Classes of the run. */
-  readonly classes: number;
-  nameOf(cls: number): string;
-}
+import type { Told } from './told.ts';
 
 /** Of more anomaly iterations than these a threshold that shows fewer is worth a word. */
 const MANY_COLUMNS = 500;
@@ -20,13 +9,8 @@ const FEW_COLUMNS = 300;
 /** Fewer anomaly filters an iteration have fewer mini-sets. */
 const FEWER_FILTERS = [20, 5];
 
-/** There is nothing to draw, or too little to compare: emptiness.ts has the words. */
-export function isMeagre({ classes, setId, extent }: Correlation): boolean {
-  return classes.length === 0 || setId.length === 0 || extent.classes === 1;
-}
-
 /** Not all of it fits the screen, as `texts` say: what would show less. */
-export function tooMuch(told: Told, texts: readonly string[], rowsAreLayers: boolean): Suggestion | null {
+export function tooMuch(told: Told, texts: readonly string[], rowsAreLayers: boolean): Remedy | null {
   if (texts.length === 0) return null;
   const text = texts.join(' ');
   const { view, found, counts } = told;
@@ -36,7 +20,7 @@ export function tooMuch(told: Told, texts: readonly string[], rowsAreLayers: boo
       : null;
   if (stricter) {
     const label = `Score ≥ ${stricter.percent} % shows ${stricter.count} anomalies`;
-    return { text, label, change: { th: stricter.percent } };
+    return { text, label, change: { win: view.win, th: stricter.percent } };
   }
   const fewer = view.above === null ? FEWER_FILTERS.find((top) => top < (view.top || TOP)) : undefined;
   if (rowsAreLayers && fewer) return { text, label: `Top ${fewer} filters only`, change: { top: fewer } };

@@ -1,11 +1,11 @@
-import type { View } from '../../kernel/view_state.ts';
+import type { SetView } from '../../kernel/suggested.ts';
 import type { Look } from '../../detailed.svelte.ts';
 import type { Correlation, CorrelationRows, CorrelationRowsBy, CorrelationSettings } from '../../source.ts';
 
 /** What the link asks of filters and classes together. Without a restriction of its own `top` is TOP here. */
 export const TOP = 100;
 
-export function settingsOf(view: View): CorrelationSettings {
+export function settingsOf(view: SetView): CorrelationSettings {
   const some = (list: readonly number[]) => (list.length > 0 ? list : null);
   return {
     window: view.win,

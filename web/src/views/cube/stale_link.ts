@@ -2,7 +2,7 @@ import type { CorrelationIndex } from '../../kernel/correlation.ts';
 import type { Network } from '../../kernel/network.ts';
 import { DEFAULTS, type View } from '../../kernel/view_state.ts';
 import type { Correlation } from '../../source.ts';
-import { missingRestrictions } from '../frame/restrictions.ts';
+import { missingRestrictions } from '../frame/restricted.ts';
 
 /**
  * What a link names and this run does not have: said once, and taken out of the view. Null where all is there.

@@ -1,5 +1,6 @@
 import { measureText } from '../../kernel/measures.ts';
 import { countText, iterationText, valueText } from '../../kernel/format.ts';
+import { SUGGESTED } from '../../kernel/suggested.ts';
 import { DEFAULTS, VIEWS, type View, type ViewName } from '../../kernel/view_state.ts';
 
 /**
@@ -48,8 +49,13 @@ export function restrictionsOf(view: View, names: Names): Restriction[] {
     const { label, all } = listed(onlyLayers, names.layers, 'layer', 'layers');
     add('layers', label, { onlyLayers: [] }, OF_LAYERS, all);
   }
-  if (view.win !== DEFAULTS.win) add('window', `Window ${view.win}`, { win: DEFAULTS.win }, OF_ANOMALIES);
-  if (view.th !== DEFAULTS.th) add('score', `Score ≥ ${view.th} %`, { th: DEFAULTS.th }, OF_ANOMALIES);
+  if (view.win !== null || view.th !== null) {
+    const parts = [
+      view.win === null ? [] : [`window ${view.win}`],
+      view.th === null ? [] : [`score ≥ ${view.th} %`],
+    ];
+    add('setting', `Anomalies: ${parts.flat().join(', ')}`, SUGGESTED, OF_ANOMALIES);
+  }
   if (rule !== DEFAULTS.rule) add('rule', `Only the ${rule} rule`, { rule: DEFAULTS.rule }, OF_ANOMALIES);
   if (view.above !== null) {
     const { label } = measureText(view.distance);
@@ -83,26 +89,4 @@ function listed(
   const all = chosen.map(nameOf).join(', ');
   const named = names.length > 0 && chosen.length <= MOST_NAMED;
   return { label: named ? `Only ${all}` : `Only ${countText(chosen.length, noun, plural)}`, all };
-}
-
-/** Restrictions to classes and layers that the run does not have; what is not known (null) is not judged. */
-export function missingRestrictions(
-  view: View,
-  counts: { readonly classes: number | null; readonly layers: number | null },
-): { words: string[]; change: Partial<View> } {
-  const words: string[] = [];
-  const judge = (key: 'onlyClasses' | 'onlyLayers', count: number | null, noun: string): Partial<View> => {
-    const gone = count === null ? 0 : view[key].filter((index) => index >= count).length;
-    if (count === null || gone === 0) return {};
-    const verb = gone === 1 ? 'does' : 'do';
-    words.push(
-      `${gone} of ${view[key].length} ${noun} that this link is restricted to ${verb} not exist in this run.`,
-    );
-    return { [key]: view[key].filter((index) => index < count) };
-  };
-  const change = {
-    ...judge('onlyClasses', counts.classes, 'classes'),
-    ...judge('onlyLayers', counts.layers, 'layers'),
-  };
-  return { words, change };
 }

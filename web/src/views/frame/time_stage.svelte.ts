@@ -1,9 +1,11 @@
 import { dumpFrom, type Axis, type DumpSpan } from '../../kernel/axis.ts';
 import { columnsFor } from '../../kernel/detail.ts';
+import { isSuggested, type SetView } from '../../kernel/suggested.ts';
 import type { Span } from '../../kernel/view_state.ts';
 import type { Look } from '../../detailed.svelte.ts';
 import type { Settings } from '../../settings.svelte.ts';
 import type { ViewStore } from '../../view.svelte.ts';
+import type { Suggested } from './no_anomalies.ts';
 import type { RunData } from './run_data.svelte.ts';
 
 /** What a row of pixels that scrolls inside its chart can do under the hand. */
@@ -43,6 +45,13 @@ export abstract class TimeStage {
   /** What a place on the axis is. */
   get unit(): 'dump' | 'iteration' {
     return 'dump';
+  }
+
+  /** The link's state, and what it leaves to be suggested. */
+  readonly asked: SetView = $derived.by(() => this.run.withSetting(this.store.v));
+
+  get suggested(): Suggested {
+    return { settings: this.run.suggestions.value?.settings ?? null, isSet: !isSuggested(this.store.v) };
   }
 
   readonly zoom: DumpSpan = $derived.by(() => {

@@ -28,6 +28,7 @@ export function drawDynamic(surface: Surface, scene: Scene, dynamic: Dynamic): v
   if (brush) drawBrush(surface, axis, theme, brush[0], brush[1], HEAD.barY - 2, scene.axisY);
   surface.clipped(0, HEAD.height, scene.width, scene.axisY - HEAD.height, () => {
     if (focus.counts) drawTopFilters(surface, scene, focus);
+    drawFoundFilters(surface, scene);
     drawSelectedFilter(surface, scene);
     if (hover?.row) drawHoveredRow(surface, scene, hover, hover.row);
   });
@@ -117,6 +118,23 @@ function drawHoveredRow(surface: Surface, scene: Scene, hover: Hover, row: Layer
   surface.rect(x, y + row.h / 2 - 9, width, 18, { fill: theme.highlight, radius: 4 });
   const ink = theme.name === 'light' ? '#ffffff' : '#14181d';
   surface.text(label, x + 6, y + row.h / 2, { size: 10.5, weight: 600, fill: ink });
+}
+
+/** Filters of the finding that is looked at have a tick beside their rows. */
+function drawFoundFilters(surface: Surface, scene: Scene): void {
+  const { axis, theme, found } = scene;
+  if (!found) return;
+  for (const row of visibleRows(scene)) {
+    if (row.kind !== 'filters' || row.layer !== found.layer) continue;
+    const chart = scene.filterChart(row, screenY(scene, row.y));
+    for (const filter of found.filters) {
+      const at = chart && filterRow(chart, filter);
+      if (!at) continue;
+      const h = Math.max(1.5, at.h);
+      surface.rect(axis.x0 - 5, at.y, 5, h, { fill: theme.highlight });
+      surface.rect(axis.x0 + axis.width, at.y, 5, h, { fill: theme.highlight });
+    }
+  }
 }
 
 function drawSelectedFilter(surface: Surface, scene: Scene): void {

@@ -22,6 +22,7 @@ export const HELP = [
       ['1 2 3 4 5', 'Validation, Layer, Correlation view, cube, Confusion view'],
       ['G', 'the network as a graph'],
       ['/', 'find a layer'],
+      ['F', 'findings'],
       ['?', 'this help'],
       ['Alt ←', 'undo (the browser’s Back)'],
     ],

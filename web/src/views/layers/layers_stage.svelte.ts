@@ -218,6 +218,12 @@ export class LayersStage extends TimeStage {
     return (surface: Surface, scene: Scene) => parts?.drawFlights(surface, scene, marks, noticed);
   });
 
+  readonly #found = $derived.by(() => {
+    const { finding } = this.store.v;
+    const one = finding === null ? null : this.run.findings?.all.find(({ key }) => key === finding);
+    return one && one.layer !== null ? { layer: one.layer, filters: one.filters } : null;
+  });
+
   readonly scene: Scene | null = $derived.by(() => {
     if (!this.network || !this.spine || this.width === 0 || this.run.dumps === 0) return null;
     return this.sceneOf(Math.min(this.scroll, this.maxScroll), this.height, this.bodyHeight);
@@ -264,6 +270,7 @@ export class LayersStage extends TimeStage {
         return chart ? { ...chart, y } : null;
       },
       isShown: (node) => shown.has(node),
+      found: this.#found,
     };
   }
 

@@ -54,6 +54,8 @@ export interface Scene {
   /** The pixel chart of an unfolded layer with its top edge at y on the screen; null until it has come. */
   readonly filterChart: (row: FiltersRow, y: number) => LayerFilters | null;
   readonly isShown: (node: number) => boolean;
+  /** The filters of the finding that is looked at. */
+  readonly found: { readonly layer: number; readonly filters: readonly number[] } | null;
 }
 
 /** What hangs on the dump that is looked at. */

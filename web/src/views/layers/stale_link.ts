@@ -1,6 +1,6 @@
 import { DEFAULTS, type View } from '../../kernel/view_state.ts';
 import type { Network } from '../../kernel/network.ts';
-import { missingRestrictions } from '../frame/restrictions.ts';
+import { missingRestrictions } from '../frame/restricted.ts';
 
 /** What a link names and this network does not have: said once, and taken out of the view. Null where all is there. */
 export function missingFromNetwork(

@@ -98,7 +98,7 @@ function anomaliesCsv(stage: StageState): string {
 async function predictionsCsv(stage: StageState, entry: OpenedClass): Promise<string> {
   const { cls } = entry;
   const dumps = selectedDumps(stage);
-  const { win, rows } = stage.store.v;
+  const { win, rows } = stage.asked;
   const { labels, samples, names, detail } = await entry.dumpByDump([dumps[0], dumps[0] + dumps.length], win);
   const lines = [csvLine(['sample', 'name', 'true', ...dumps.map((d) => stage.run.iterations[d])])];
   for (const row of entry.order(rows)) {

@@ -20,6 +20,7 @@ export const HELP = [
     keys: [
       ['1 2 3 4 5', 'Validation, Layer, Correlation view, cube, Confusion view'],
       ['/', 'find a class'],
+      ['F', 'findings'],
       ['?', 'this help'],
       ['Alt ←', 'undo (the browser’s Back)'],
     ],

@@ -3,7 +3,7 @@ import { DetailedPart, type Look } from '../../detailed.svelte.ts';
 import { nearestDump, type DumpSpan } from '../../kernel/axis.ts';
 import { covers } from '../../kernel/detail.ts';
 import { decides, decidingDumps, orderRows, takenAt, type RowOrder } from '../../kernel/predictions.ts';
-import type { View } from '../../kernel/view_state.ts';
+import type { SetView } from '../../kernel/suggested.ts';
 import { Part, type AnyPart } from '../../part.svelte.ts';
 import type { Asking, ClassSamples, TakenFor } from '../../source.ts';
 import type { RunData } from '../frame/run_data.svelte.ts';
@@ -33,7 +33,7 @@ export class OpenedClass {
     this.#run = run;
   }
 
-  ask(view: View, look: Look): void {
+  ask(view: SetView, look: Look): void {
     const { source, id } = this.#run;
     const { cls, samples } = this;
     const { win } = view;
@@ -55,7 +55,7 @@ export class OpenedClass {
     }
   }
 
-  #askAround({ anomaly, win }: View): void {
+  #askAround({ anomaly, win }: SetView): void {
     const { cls, around } = this;
     const dump = anomaly?.[0] === cls ? nearestDump(this.#run.iterations, anomaly[1]) : -1;
     const span = this.#deciding(dump, win);

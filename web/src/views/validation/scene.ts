@@ -4,7 +4,7 @@ import type { Lut, Theme } from '../../kernel/colour.ts';
 import type { Columns } from '../../kernel/columns.ts';
 import type { Layout, Row, PixelsRow } from '../../kernel/layout.ts';
 import type { TakenCounts } from '../../kernel/predictions.ts';
-import type { View } from '../../kernel/view_state.ts';
+import type { SetView } from '../../kernel/suggested.ts';
 import type { ClassErrors, ClassSamples, LearningRateStage, Overall, TakenFor } from '../../source.ts';
 
 /** All that one picture of the Validation view is drawn from; plain values, so that screen and export draw alike. */
@@ -35,7 +35,7 @@ export interface Scene {
   readonly axisY: number;
   readonly scroll: number;
   readonly layout: Layout;
-  readonly view: View;
+  readonly view: SetView;
   readonly overall: Overall;
   readonly stages: readonly LearningRateStage[];
   readonly names: readonly string[];

@@ -203,7 +203,7 @@ export class StageState extends TimeStage {
       axisY: HEAD.height + Math.min(this.layout.height, Math.max(0, body)),
       scroll,
       layout: this.layout,
-      view: this.store.v,
+      view: this.asked,
       overall: data.run.overall.value as NonNullable<typeof data.run.overall.value>,
       stages: data.run.info.value?.lr_stages ?? [],
       names: data.names,

@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import { byClass, restricted, type AnomalyRestriction } from '../../kernel/anomalies.ts';
 import type { AnomalyCounts } from '../../kernel/anomaly_counts.ts';
 import { UNDEFINED } from '../../kernel/predictions.ts';
+import type { SetView } from '../../kernel/suggested.ts';
 import type { View } from '../../kernel/view_state.ts';
 import { DetailedPart, type Look } from '../../detailed.svelte.ts';
 import { Part } from '../../part.svelte.ts';
@@ -26,6 +27,7 @@ export class ValidationData implements Follower {
     const value = this.anomalies.value;
     return value ? byClass(value.table) : null;
   });
+  #awaits = $state(false);
   #restriction = $state.raw<AnomalyRestriction>({ rule: 'either', classes: new Set() });
   /** Of the classes, and by the rules, that are looked at. */
   readonly anomaliesByClass = $derived.by(() => {
@@ -61,21 +63,27 @@ export class ValidationData implements Follower {
   }
 
   /** Ask for whatever this view needs and does not have; `look` is how closely errors are looked at. */
-  ask(view: View, look: Look): void {
+  ask(link: View, look: Look): void {
     const { source, id: run, info, waiting, hasPredictions } = this.run;
+    const view = this.run.withSetting(link);
     this.#restriction = { rule: view.rule, classes: new Set(view.onlyClasses) };
     this.run.ask();
-    if (waiting || !info.value || !hasPredictions) return;
+    const knows = info.value !== null && !waiting && hasPredictions;
+    this.#awaits = knows && this.run.awaitsSetting(link);
+    if (!knows) return;
+    this.run.askSuggestions();
     this.classes.load(run, look, (range, held, asking) => source.classes(run, range, held, asking), 'drop');
     this.#askNewest();
     this.clusters.load(`${view.k}`, (_, asking) => source.clusters(run, view.k, asking), 'keep');
+    this.counts.load(run, (_, asking) => source.anomalyCounts(run, asking));
+    this.#askSample(view);
+    if (this.run.awaitsSetting(link)) return;
     this.anomalies.load(
       `${view.win} ${view.th}`,
       (_, asking) => source.anomalies(run, view.win, view.th / 100, asking),
       'keep',
     );
-    this.counts.load(run, (_, asking) => source.anomalyCounts(run, asking));
-    this.#askSelected(view, look);
+    this.#askOpened(view, look);
   }
 
   #askNewest(): void {
@@ -89,13 +97,15 @@ export class ValidationData implements Follower {
     }
   }
 
-  #askSelected(view: View, look: Look): void {
+  #askOpened(view: SetView, look: Look): void {
     const wanted = new Set(view.classes);
     if (view.anomaly) wanted.add(view.anomaly[0]);
     for (const cls of this.opened.keys()) if (!wanted.has(cls)) this.#close(cls);
     const count = this.names.length;
     for (const cls of wanted) if (cls < count) this.#open(cls).ask(view, look);
-    const sample = view.sample;
+  }
+
+  #askSample({ sample }: View): void {
     if (sample === null) this.sample.clear();
     else {
       this.sample.load(
@@ -151,7 +161,7 @@ export class ValidationData implements Follower {
     const { run } = this;
     if (!run.settled) return false;
     if (!run.info.value || run.waiting || !run.hasPredictions) return true;
-    return this.#parts.every((part) => !part.busy);
+    return !this.#awaits && this.#parts.every((part) => !part.busy);
   }
 
   get stale(): boolean {
