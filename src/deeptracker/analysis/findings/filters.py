@@ -50,9 +50,8 @@ SETTLED, LEAST_MOVED = 0.5, 1e-6
 OVER_ACTIVE, OVER_ACTIVE_MEDIAN, OVER_ACTIVE_ABSOLUTE = 4.0, 5.0, 3.0
 OVER_ACTIVE_DUMPS, MORE_THAN_ALWAYS = 0.8, 2.0
 MOST_OVER_ACTIVE, MOST_OVER_ACTIVE_SHARE = 3, 0.1
-LEARNING = 0.5
-LEAST_FILTERS = 8
-"""The median of fewer says little of what is usual."""
+LEAST_FILTERS, LEARNING = 8, 0.5
+"""The median of fewer, or of a smaller part of a layer, says little of what is usual."""
 
 
 def dead_since(record: LayerRecord) -> tuple[Flags, NDArray[np.intp]]:
@@ -131,7 +130,7 @@ def over_active_filters(record: LayerRecord) -> Iterator[Finding]:
     usual = row_medians(np.where(learns, change, np.nan))
     early, late = rows[:count], rows[-count:]
     begun, settled = median(usual[early]), median(usual[late])
-    if np.median(learns[late].mean(axis=1)) < LEARNING:  # what the few that are left do is usual of nothing
+    if np.median(learns[late].mean(axis=1)) < LEARNING:
         return
     if not LEAST_MOVED <= settled <= SETTLED * begun:
         return

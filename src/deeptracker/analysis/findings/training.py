@@ -9,10 +9,9 @@ errors need at least 8 dumps with both.
    From 20 dumps on it is told as severe.
 2. *Overfitting*: late the validation error is at least 0.08 above the training error, and more than twice it; and it
    has risen, at three of four late dumps to 0.05 and a quarter above its best (the median of a tenth of the dumps, so
-   that one lucky dump is none) while the training error fell (severe), or it has gained nothing since
-   the middle of the record (dumps from 40 to 60 %): neither a tenth nor two standard errors. The
-   fifth of the classes with the largest error late is left out: a class that has no training images, or two that are
-   exchanged, are another fault.
+   that one lucky dump is none) while the training error fell (severe), or it has gained nothing since the middle of the
+   record (dumps from 40 to 60 %): not a tenth, or not two standard errors. The fifth of the classes with the largest
+   error late is left out: a class that has no training images, or two that are exchanged, are another fault.
 3. *Underfitting*: late both errors are at least 0.3 and within 0.15 of each other; the network is better than guessing
    (otherwise rule 1 tells).
 4. *Loss spike*: it is 3 times the median of the (up to 50, at least 10) values logged before it, and above that
