@@ -7,11 +7,11 @@
    many, and a large part of all that is wrong at last; else they are the hard samples that every data set has.
 3. Those of them that were always taken for one and the same class are likely mislabelled, where they are most of them
    and the larger part of what is wrong: a network of few images is wrong, and sure of it, in many other ways.
-4. Where a third of those that were never right are of two classes that have some of each other's, these are mislabelled,
-   few as they may be. If the training data have the same fault, a network that knows the odds gives the label the probability
-   that such labels have there: never right says more than how improbable it is, so that bound is wider. Classes that
-   are only alike have hard samples that are right now and then: of what is confused between the two a large part must
-   never be right, and no smaller one than of what is confused elsewhere.
+4. Where a third of those that were never right are of two classes that have some of each other's, these are
+   mislabelled, few as they may be. If the training data have the same fault, a network that knows the odds gives the
+   label the probability that such labels have there: never right says more than how improbable it is, so that bound is
+   wider. Classes that are only alike have hard samples that are right now and then: of what is confused between the two
+   a large part must never be right, and no smaller one than of what is confused elsewhere.
 5. A sample is forgotten where it was right at a good dump and is wrong at the next (Toneva et al., 2019). Often is as
    often as heads are followed by tails, at a quarter of the dumps, while others of its class are known.
 """
