@@ -163,6 +163,19 @@ def test_a_row_shows_its_picture_and_what_it_was_taken_for(show: Open, root: Pat
     expect(detail).to_have_count(0)
 
 
+def test_the_view_goes_on_where_the_script_of_a_sample_does_not_come(show: Open, errors: list[str]) -> None:
+    page = show("/?run=net&open=0-3&c=5")
+    page.route("**/SampleDetail*.js", lambda route: route.abort())
+    page.get_by_test_id("thumbnail").first.click()
+    ready(page)
+    failure = page.get_by_test_id("failure")
+    expect(failure).to_contain_text("What is told of a sample")
+    expect(page.get_by_test_id("sample-detail")).to_have_count(0)
+    expect(page.get_by_test_id("class-5")).to_be_visible()
+    assert errors == ["Failed to load resource: net::ERR_FAILED"]
+    errors.clear()
+
+
 def test_an_anomaly_shows_the_images_that_flipped(show: Open, root: Path) -> None:
     run = open_run(root / "net")
     found = run.anomalies(10, 0.35)

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { CorrelationIndex, type CorrelationTable } from '../../src/kernel/correlation.ts';
+import { limitTexts } from '../../src/kernel/correlation_limit_texts.ts';
 import {
   cutOf,
+  isLimited,
   limitsOf,
-  limitTexts,
   MOST_CLASSES,
   rowsThatFit,
   scoresOf,
+  type Limits,
 } from '../../src/kernel/correlation_limits.ts';
 import { CorrelationModel } from '../../src/kernel/correlation_model.ts';
 import { randomCorrelation } from '../random_correlation.ts';
@@ -15,6 +17,13 @@ function limits(table: CorrelationTable, across: number, down: number, wanted: '
   const cut = cutOf(table);
   const { by } = rowsThatFit(table, cut, down);
   return limitsOf(new CorrelationModel(new CorrelationIndex(table), cut, by, down), wanted, across, down);
+}
+
+/** What is said of limits; something is said wherever one is reached, and only there. */
+function said(found: Limits): string[] {
+  const texts = limitTexts(found);
+  expect(isLimited(found)).toBe(texts.length > 0);
+  return texts;
 }
 
 describe('the cut', () => {
@@ -60,23 +69,23 @@ describe('cells', () => {
   it('are mini-sets as long as columns are wide enough', () => {
     const fine = limits(table, 900, 600);
     expect([fine.by, fine.cells]).toEqual(['filter', 'sets']);
-    expect(limitTexts(fine)).toEqual([]);
+    expect(said(fine)).toEqual([]);
     const narrow = limits(table, 0.29 * (4 * table.columnDump.length + 6 * table.classes.length), 600);
     expect(narrow.columnPixels).toBeCloseTo(1.16, 2);
     expect(narrow.cells).toBe('counts');
-    expect(limitTexts(narrow).join()).toMatch(/columns would be 1.1\d? px wide.*deeper/);
+    expect(said(narrow).join()).toMatch(/columns would be 1.1\d? px wide.*deeper/);
   });
 
   it('are counts where they are asked for, without an excuse', () => {
     const counts = limits(table, 900, 600, 'counts');
     expect(counts.cells).toBe('counts');
-    expect(limitTexts(counts)).toEqual([]);
+    expect(said(counts)).toEqual([]);
   });
 
   it('are counts where rows are layers', () => {
     const thin = limits(table, 900, 20);
     expect([thin.by, thin.cells]).toEqual(['layer', 'counts']);
-    expect(limitTexts(thin)).toEqual([
+    expect(said(thin)).toEqual([
       expect.stringMatching(/^A row is a layer/),
       'Counts in place of mini-sets.',
       expect.stringMatching(/^Raise the score/),
@@ -89,7 +98,7 @@ describe('many classes', () => {
     const table = randomCorrelation(5, { classes: MOST_CLASSES + 31, layers: 2, filters: 3 });
     const found = limits(table, 3000, 600);
     expect(found.classes).toEqual({ shown: 120, all: 151 });
-    expect(limitTexts(found)).toEqual([
+    expect(said(found)).toEqual([
       'Showing 120 of 151 classes, by score.',
       'Raise the score, or choose classes or layers.',
     ]);
@@ -99,7 +108,7 @@ describe('many classes', () => {
     const table = randomCorrelation(5, { layers: 71, filters: 2, density: 0.5 });
     const found = limits(table, 3000, 4000);
     expect(found.layers).toEqual({ shown: 60, all: table.layers.length });
-    expect(limitTexts(found).join()).toContain('Showing 60 of 71 layers, by anomaly filters.');
+    expect(said(found).join()).toContain('Showing 60 of 71 layers, by anomaly filters.');
   });
 });
 
@@ -107,6 +116,6 @@ describe('an answer without anything', () => {
   it('reaches no limit', () => {
     const found = limits(randomCorrelation(1, { density: 0 }), 500, 400);
     expect(found.by).toBe('filter');
-    expect(limitTexts(found)).toEqual([]);
+    expect(said(found)).toEqual([]);
   });
 });

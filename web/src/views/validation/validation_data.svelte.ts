@@ -8,6 +8,7 @@ import { DetailedPart, type Look } from '../../detailed.svelte.ts';
 import { Part } from '../../part.svelte.ts';
 import type { Anomalies, ClassErrors, Clusters, SampleHistory } from '../../source.ts';
 import { unowned } from '../../unowned.svelte.ts';
+import { lateScript } from '../frame/late_script.ts';
 import type { Follower, RunData } from '../frame/run_data.svelte.ts';
 import { OpenedClass } from './opened_class.svelte.ts';
 
@@ -21,6 +22,8 @@ export class ValidationData implements Follower {
   readonly anomalies = new Part<Anomalies>();
   readonly counts = new Part<AnomalyCounts>();
   readonly sample = new Part<SampleHistory>();
+  /** The code that tells of a sample. */
+  readonly sampleDetail = new Part<typeof import('../frame/SampleDetail.svelte')>();
   readonly opened = new SvelteMap<number, OpenedClass>();
 
   readonly #byClass = $derived.by(() => {
@@ -108,6 +111,7 @@ export class ValidationData implements Follower {
   #askSample({ sample }: View): void {
     if (sample === null) this.sample.clear();
     else {
+      this.sampleDetail.load('code', () => lateScript(import('../frame/SampleDetail.svelte')));
       this.sample.load(
         `${sample}`,
         (_, asking) => this.run.source.sample(this.run.id, sample, asking),
@@ -152,6 +156,7 @@ export class ValidationData implements Follower {
       this.anomalies,
       this.counts,
       this.sample,
+      this.sampleDetail,
       ...[...this.opened.values()].flatMap((entry) => entry.parts),
     ];
   }
