@@ -7,7 +7,6 @@ Where it is killed often, a parent that has imported everything forks it, so tha
 import os
 import random
 import resource
-import select
 import shutil
 import signal
 import subprocess
