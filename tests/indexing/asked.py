@@ -85,6 +85,16 @@ QUESTIONS: dict[str, Callable[[Run], Any]] = {
     "error_levels": lambda run: [run.error_levels(width, *dumps) for width in WIDTHS for dumps in RANGES],
     "correlation": lambda run: run.correlation(5, 0.2, movers=Movers(top=9)),
     "anomaly_rows": lambda run: run.anomaly_rows(run.correlation(5, 0.2, movers=Movers(top=9)), by="set", level=4),
+    "confusion": lambda run: [run.confusion(int(run.iterations[at])) for at in (0, -1)],
+    "confusion_change": lambda run: run.confusion_change(0, int(run.iterations[-1])),
+    "confusion_flows": lambda run: [run.confusion_flows(0, int(run.iterations[-1]), cls) for cls in (None, 1)],
+    "confusion_course": lambda run: [run.confusion_course(1, 2, width) for width in (None, *WIDTHS)],
+    "confused_pairs": lambda run: [run.confused_pairs(int(run.iterations[-1]), 4, width) for width in (None, *WIDTHS)],
+    "confusion_samples": lambda run: run.confusion_samples(int(run.iterations[-1]), 1, 1),
+    "confusion_order": lambda run: run.confusion_order(),
+    "findings": lambda run: run.findings(),
+    "suggestions": lambda run: run.suggestions(),
+    "suspects": lambda run: run.suspects(50),
     "kernels": lambda run: run.kernels(int(run.iterations[-1])),
     "kernel_layer": lambda run: run.kernel_layer(),
 }
@@ -94,7 +104,7 @@ NOT_ASKED = {
     "samples", "class_names", "refresh", "picture", "class_index", "info", "has_network", "network", "branch",
     "warnings", "updated", "size_bytes", "check", "node_index", "layer", "held_bytes", "hold_at_most", "branches",
     "is_abandoned", "flights", "flight_iterations", "flight_node_stats", "flight_stats", "flight_filters",
-    "normalised_flight", "flight_filter", "flight_batch",
+    "normalised_flight", "flight_filter", "flight_batch", "experiments",
 }  # fmt: skip
 """What has nothing to do with the index, or changes with the clock."""
 

@@ -1,8 +1,15 @@
 import { cursorOf, data } from './http_columns.ts';
 import type { Query } from './http.ts';
-import type { Frame } from './kernel/frame.ts';
-import { encodeList } from './kernel/view_state.ts';
-import type { Correlation, CorrelationExtent, CorrelationSettings, Highest } from './source.ts';
+import { arrayOf, type Frame } from './kernel/frame.ts';
+import { encodeList } from './kernel/link_values.ts';
+import type {
+  Correlation,
+  CorrelationExtent,
+  CorrelationRows,
+  CorrelationRowsBy,
+  CorrelationSettings,
+  Highest,
+} from './source.ts';
 
 /** Iterations travel as the first and the last one that count. */
 export function correlationQuery(settings: CorrelationSettings): Query {
@@ -50,5 +57,24 @@ export function correlationOf(got: Frame, settings: CorrelationSettings): Correl
     level: Number(got.header['level']),
     highest: (got.header['highest'] ?? null) as Highest | null,
     dumps: Number(got.header['dumps']),
+  };
+}
+
+export function correlationRowsOf(
+  got: Frame,
+  settings: CorrelationSettings,
+  by: CorrelationRowsBy,
+): CorrelationRows {
+  const { shape, data: cells } = arrayOf(got, 'cells');
+  const { level = 1, from = 0, dumps } = got.header as { level?: number; from?: number; dumps: number };
+  return {
+    ...cursorOf(got),
+    settings,
+    by,
+    detail: { level, first: from, end: Math.min(from + shape[1] * level, dumps) },
+    dumps,
+    rows: shape[0],
+    columns: shape[1],
+    cells: cells as Uint8Array,
   };
 }

@@ -12,7 +12,7 @@ import {
   since,
   within,
 } from './http_columns.ts';
-import { correlationOf, correlationQuery } from './http_correlation.ts';
+import { correlationOf, correlationQuery, correlationRowsOf } from './http_correlation.ts';
 import { address, follow, frame, json, type Query } from './http.ts';
 import type { Range } from './kernel/detail.ts';
 import type { Experiment } from './kernel/experiments.ts';
@@ -378,18 +378,7 @@ export class HttpSource implements DataSource {
   ): Promise<CorrelationRows> {
     const query = { ...correlationQuery(settings), by, ...within(range) };
     const got = await frame(this.about('correlation-rows', run, query), asking);
-    const { shape, data: cells } = arrayOf(got, 'cells');
-    const { level = 1, from = 0, dumps } = got.header as { level?: number; from?: number; dumps: number };
-    return {
-      ...cursorOf(got),
-      settings,
-      by,
-      detail: { level, first: from, end: Math.min(from + shape[1] * level, dumps) },
-      dumps,
-      rows: shape[0],
-      columns: shape[1],
-      cells: cells as Uint8Array,
-    };
+    return correlationRowsOf(got, settings, by);
   }
 
   pictureAddress(run: string, sample: number): string {

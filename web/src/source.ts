@@ -10,7 +10,8 @@ import type { Labels, RuleCounts } from './kernel/predictions.ts';
 import type { Suggestions } from './kernel/suggested.ts';
 import type { Experiment } from './kernel/experiments.ts';
 import type { Findings } from './kernel/findings.ts';
-import type { FilterOrder, Normalisation, Rule, Span } from './kernel/view_state.ts';
+import type { FilterOrder, Normalisation, Rule } from './kernel/view_state.ts';
+import type { Span } from './kernel/link_values.ts';
 
 /**
  * Where do the data come from? From anything that answers these questions: the server, an exported file, a notebook.

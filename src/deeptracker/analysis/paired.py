@@ -43,7 +43,7 @@ def change_of(was_right: NDArray[np.bool_], is_right: NDArray[np.bool_], level: 
 
     >>> found = change_of(np.array([True] * 9 + [False]), np.array([True] * 6 + [False] * 3 + [True]))
     >>> found.spoiled, found.mended, round(found.change, 3), round(found.low, 3), round(found.high, 3)
-    (3, 1, 0.2, -0.213, 0.546)
+    (3, 1, 0.2, -0.222, 0.555)
     """
     n = len(was_right)
     if was_right.shape != is_right.shape or not n:

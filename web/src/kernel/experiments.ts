@@ -1,4 +1,4 @@
-import { encodeId } from './view_state.ts';
+import { encodeId } from './link_values.ts';
 
 /** What inactivating some filters did to the error (docs/experiments.md). Errors and changes are shares. */
 export interface Experiment {

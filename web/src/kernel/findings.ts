@@ -1,5 +1,6 @@
 import { countText, iterationText } from './format.ts';
-import { VIEWS, type Span, type View } from './view_state.ts';
+import { VIEWS, type View } from './view_state.ts';
+import { type Span } from './link_values.ts';
 
 /**
  * What is to be found in a run, as plain rules tell it (analysis/findings), and which view shows it.

@@ -1,5 +1,6 @@
 import { centreOf, nearestDump, type Axis } from './axis.ts';
-import { DEFAULTS, type Span, type View } from './view_state.ts';
+import { DEFAULTS, type View } from './view_state.ts';
+import { type Span } from './link_values.ts';
 
 /**
  * What came just before a dump that showed trouble, iteration by iteration (a flight)?

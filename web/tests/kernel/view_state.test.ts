@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  decode,
-  DEFAULTS,
-  encode,
-  encodeList,
-  decodeList,
-  onlyChange,
-  type View,
-} from '../../src/kernel/view_state.ts';
+import { decode, DEFAULTS, encode, onlyChange, type View } from '../../src/kernel/view_state.ts';
+import { encodeList, decodeList } from '../../src/kernel/link_values.ts';
 import { integer, seeded } from '../random.ts';
 
 function anyView(random: () => number): View {

@@ -1,6 +1,6 @@
 import type { CorrelationIndex } from '../../kernel/correlation.ts';
 import { csvLine } from '../../kernel/csv.ts';
-import { encodeId } from '../../kernel/view_state.ts';
+import { encodeId } from '../../kernel/link_values.ts';
 
 /**
  * The correlation as tables: mini-sets, the pairs of mini-sets and classes, and the columns. Of what is selected where

@@ -1,7 +1,7 @@
 import { dumpFrom, type Axis, type DumpSpan } from '../../kernel/axis.ts';
 import { columnsFor } from '../../kernel/detail.ts';
 import { isSuggested, type SetView } from '../../kernel/suggested.ts';
-import type { Span } from '../../kernel/view_state.ts';
+import type { Span } from '../../kernel/link_values.ts';
 import type { Look } from '../../detailed.svelte.ts';
 import type { Settings } from '../../settings.svelte.ts';
 import type { ViewStore } from '../../view.svelte.ts';
