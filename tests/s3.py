@@ -123,7 +123,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield _other_server()
         return
     said = tmp_path_factory.mktemp("s3") / "said.txt"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    command = [sys.executable, str(Path(__file__).with_name("quick_moto.py")), "-H", "127.0.0.1", "-p", "0"]
     with open(said, "wb") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
         yield _address(said, process)
         process.terminate()

@@ -71,7 +71,7 @@ def test_a_damaged_number_is_seen(recorded: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_runs(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "benchmarks" / "live.py"
-    command = [sys.executable, str(script), "--small", "--minutes", "0.2", "--interval", "0.15", "--readers", "4"]
+    command = [sys.executable, str(script), "--small", "--minutes", "0.1", "--interval", "0.075", "--readers", "4"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {

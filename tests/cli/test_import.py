@@ -4,14 +4,23 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from deeptracker.run import open_run
+from tests.cli.forked import Commands, Run
 from tests.cli.test_index import ENVIRONMENT
-from tests.test_cli import run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Run a command; torch is imported once, and not by each."""
+    commands = Commands(tmp_path_factory.mktemp("pipes"), ENVIRONMENT, "torch", "deeptracker.record.checkpoints")
+    yield commands.run
+    commands.close()
 
 
 @pytest.fixture
@@ -24,14 +33,16 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-def test_help_says_what_it_reads_and_how() -> None:
+def test_help_says_what_it_reads_and_how(run: Run) -> None:
     assert "checkpoints" in run("import", "--help").stdout
     text = run("import", "checkpoints", "--help").stdout
     for word in ("safetensors", "--run", "--processes", "--scheduler", "--iterations", "embeddings", "step=1600.pt"):
         assert word in text
 
 
-def test_it_says_what_was_imported_what_was_kept_and_where_iterations_come_from(folder: Path, tmp_path: Path) -> None:
+def test_it_says_what_was_imported_what_was_kept_and_where_iterations_come_from(
+    folder: Path, tmp_path: Path, run: Run
+) -> None:
     done = run("import", "checkpoints", "resnet/checkpoints", "--run", "runs/a", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "runs/a: 4 dumps written, 0 dumps kept, in " in done.stdout
@@ -48,7 +59,9 @@ def test_it_says_what_was_imported_what_was_kept_and_where_iterations_come_from(
     assert "checkpoints" in run("info", "runs/a", cwd=tmp_path).stdout
 
 
-def test_a_damaged_file_is_named_the_others_are_imported_and_the_status_is_1(folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named_the_others_are_imported_and_the_status_is_1(
+    folder: Path, tmp_path: Path, run: Run
+) -> None:
     (folder / "step_200.pt").write_bytes((folder / "step_200.pt").read_bytes()[:300])
     done = run("import", "checkpoints", str(folder), "--run", str(tmp_path / "run"))
     assert done.returncode == 1
@@ -57,7 +70,7 @@ def test_a_damaged_file_is_named_the_others_are_imported_and_the_status_is_1(fol
     assert open_run(tmp_path / "run").iterations.tolist() == [0, 100, 1600]
 
 
-def test_iterations_may_be_taken_from_names_although_files_say_others(folder: Path, tmp_path: Path) -> None:
+def test_iterations_may_be_taken_from_names_although_files_say_others(folder: Path, tmp_path: Path, run: Run) -> None:
     for path in folder.iterdir():
         torch.save({"model": {"fc.weight": torch.ones(3, 2)}, "step": 1}, path)
     done = run("import", "checkpoints", str(folder), "--run", str(tmp_path / "run"))
@@ -84,14 +97,14 @@ def test_iterations_may_be_taken_from_names_although_files_say_others(folder: Pa
         ),
     ],
 )
-def test_bad_input_is_one_message(folder: Path, arguments: tuple[str, ...], says: str) -> None:
+def test_bad_input_is_one_message(folder: Path, arguments: tuple[str, ...], says: str, run: Run) -> None:
     done = run("import", "checkpoints", *arguments, cwd=folder.parent)
     assert done.returncode != 0
     assert says in done.stderr
     assert not (folder.parent / "a").exists()
 
 
-def test_stopped_by_ctrl_c_it_goes_on_from_there(tmp_path: Path) -> None:
+def test_stopped_by_ctrl_c_it_goes_on_from_there(tmp_path: Path, run: Run) -> None:
     (tmp_path / "many").mkdir()
     for iteration in range(150):
         torch.save({f"layer{i}.weight": torch.rand(40, 30) for i in range(20)}, tmp_path / "many" / f"{iteration}.pt")

@@ -262,10 +262,11 @@ def test_a_folder_that_may_not_be_written_to_is_passed_over_without_a_word(
 def read_only(s3: Bucket) -> Iterator[tuple[str, Callable[[], int]]]:
     """A server that hands on what is read and refuses what is written; its address, and how often it has refused."""
     refused: list[str] = []
+    client = httpx2.Client()  # one for all: each sets up encryption anew
 
     class HandsOn(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            answer = httpx2.request(self.command, s3.server + self.path, headers=dict(self.headers.items()))
+            answer = client.request(self.command, s3.server + self.path, headers=dict(self.headers.items()))
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():
                 if name.lower() not in ("transfer-encoding", "connection", "content-encoding"):
@@ -287,7 +288,7 @@ def read_only(s3: Bucket) -> Iterator[tuple[str, Callable[[], int]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), HandsOn) as server:
+    with client, ThreadingHTTPServer(("127.0.0.1", 0), HandsOn) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}", lambda: len(refused)
