@@ -100,6 +100,10 @@ QUESTIONS: dict[str, Callable[[Run], Any]] = {
 }
 """Everything that `Run` can be asked and that follows from its dumps."""
 
+OF_SINGLE_DUMPS = {name for name in QUESTIONS if name.startswith("confus") and name != "confusion_course"}
+OF_SINGLE_DUMPS |= {"findings"}  # how weights began
+"""What is answered from the files of a few dumps in the log, with an index too (docs/decisions/0025)."""
+
 NOT_ASKED = {
     "samples", "class_names", "refresh", "picture", "class_index", "info", "has_network", "network", "branch",
     "warnings", "updated", "size_bytes", "check", "node_index", "layer", "held_bytes", "hold_at_most", "branches",
