@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := .venv/bin/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
 DEMO ?=
 
@@ -67,7 +68,7 @@ bench-live: .venv/bench  ## Measure a live run with 20 readers for 10 minutes
 	$(BIN)/python benchmarks/live.py
 
 bench-rivals: .venv/dev  ## Measure what Weights & Biases, TensorBoard and Aim cost in the same training (about 5 minutes)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench,rivals]'
+	$(INSTALL) -e '.[dev,bench,rivals]'
 	$(BIN)/python benchmarks/rival_trackers.py
 
 web: .venv/dev  ## Build the page into src/deeptracker/static
@@ -81,19 +82,21 @@ clean:  ## Remove everything that was built or installed here
 	find . -name __pycache__ -not -path './web/*' -prune -exec rm -rf {} +
 
 # The package is installed in place, which also builds the page (hatch_build.py).
+# What is installed is compiled when it is first used: most of it never is.
 .venv/demo: pyproject.toml constraints.txt hatch_build.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	$(INSTALL) -e '.[demo]'
 	@touch $@
 
-.venv/dev: .venv/demo
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+.venv/dev: pyproject.toml constraints.txt hatch_build.py
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(INSTALL) -e '.[demo,dev]'
+	@touch .venv/demo $@
 
 .venv/frameworks: .venv/dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,frameworks]'
+	$(INSTALL) -e '.[dev,frameworks]'
 	@touch $@
 
 .venv/bench: .venv/dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	$(INSTALL) -e '.[dev,bench]'
 	@touch $@

@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from benchmarks.generate import Scale, write_run
 from tests.s3 import link, s3, s3_server  # noqa: F401  (fixtures)
+
+# How long an example takes is a matter of what else the machine does.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports Keras, which has one backend in a process
 

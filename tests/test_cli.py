@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import deeptracker
 from deeptracker.cli import app
@@ -36,7 +37,7 @@ def test_version_and_help() -> None:
     top = run("--help").stdout
     for command in ("demo", "serve", "ls", "info", "check", "findings", "index", "thin", "export", "ablate", "prune"):
         assert command in top
-        assert len(run(command, "--help").stdout) > 400
+        assert len(CliRunner().invoke(app, [command, "--help"]).stdout) > 400
 
 
 def test_ls_lists_runs_and_json_has_numbers(served_root: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from benchmarks.generate import Scale, write_run
 from deeptracker import open_run
@@ -30,6 +30,11 @@ ARGUMENTS = [
     "--force-color-profile=srgb",
 ]
 SCALE = Scale(dumps=120, classes=24, samples_per_class=30, iterations_per_dump=200, resnet50=False)
+PATIENCE_MS = 60_000
+"""So long what is expected may take: processes that give way answer late beside other tests."""
+
+expect.set_options(timeout=PATIENCE_MS)
+
 Open = Callable[..., Page]
 ShowCube = Callable[[str], Page]
 Minis = dict[tuple[str, tuple[int, ...]], str]
@@ -132,7 +137,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext, errors: list[str]) -> Iterator[Page]:
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
     yield page
